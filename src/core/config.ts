@@ -166,16 +166,18 @@ function resolveName(key: string, origin: string, written: string, spell: (name:
     layer.warnings.push(`${place}${written} has no effect. ${retired}`);
     return undefined;
   }
-  const nearest = nearestName(key, [...settingNames(), ...Object.keys(SETTING_ALIASES)]) ?? sameLeaf(key);
+  const nearest = sameEnd(key) ?? nearestName(key, [...settingNames(), ...Object.keys(SETTING_ALIASES)]);
   layer.problems.push(`${place}unknown setting ${written}${nearest === undefined ? "" : `, the nearest is "${spell(nearest)}"`}`);
   layer.hint ??= nearest === undefined ? "The README lists all settings." : `Did you mean "${spell(nearest)}"?`;
   return undefined;
 }
 
-/** A setting with the same last part, for a key in the wrong section. */
-function sameLeaf(key: string): SettingName | undefined {
+/** For a setting written in the wrong section: the one that `key` ends with, else the only one that has its last part. */
+function sameEnd(key: string): SettingName | undefined {
+  const nested = settingNames().find((name) => key.endsWith(`.${name}`));
   const leaf = key.slice(key.lastIndexOf(".") + 1);
-  return settingNames().find((name) => name.endsWith(`.${leaf}`));
+  const twins = settingNames().filter((name) => name.endsWith(`.${leaf}`));
+  return nested ?? (twins.length === 1 ? twins[0] : undefined);
 }
 
 function readEnv(env: ConfigInput["env"]): Layer {

@@ -1,0 +1,62 @@
+/**
+ * The door of every `npm run` command: `node scripts/bootstrap.mjs <name> [arguments]`. Plain JavaScript on Node's own modules, because on
+ * a fresh clone nothing else is there: installs the locked dependencies when they are missing or older than the lock file, builds `dist/`
+ * for the commands that run the product, then runs `scripts/<name>.ts` with tsx. It decides nothing else.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const STAMP = join(ROOT, "node_modules", ".wadi-lock");
+/** The oldest Node the dependencies run on. */
+const NODE_MIN = [20, 19];
+/** These do not need `dist/`, or build it themselves and count a failure. */
+const WITHOUT_BUILD = new Set(["build", "check", "format", "test"]);
+
+/** Runs a program on this terminal and gives its exit code; 1 if it was killed or could not start. */
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
+  if (result.error !== undefined) process.stderr.write(`${command} could not be started: ${result.error.message}\n`);
+  return result.status ?? 1;
+}
+
+function exitUnless(code, what) {
+  if (code === 0) return;
+  process.stderr.write(`${what} failed with exit code ${code}\n`);
+  process.exit(code);
+}
+
+function requireNode() {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
+  process.stderr.write(`Wadi needs Node ${NODE_MIN.join(".")} or later, this is ${process.versions.node}\n`);
+  process.exit(2);
+}
+
+/** Installs when the lock file is not the one that was installed last. npm's install scripts are not run: no dependency needs them. */
+function install() {
+  const lock = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex");
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return;
+  process.stderr.write("installing dependencies…\n");
+  exitUnless(run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]), "npm ci");
+  writeFileSync(STAMP, lock);
+}
+
+function runScript(name, args) {
+  return run(process.execPath, ["--import", "tsx", join("scripts", `${name}.ts`), ...args]);
+}
+
+const [name = "", ...args] = process.argv.slice(2);
+if (!/^[a-z-]+$/.test(name) || !existsSync(join(ROOT, "scripts", `${name}.ts`))) {
+  process.stderr.write("usage: node scripts/bootstrap.mjs <name> [arguments]\n  <name> is a file scripts/<name>.ts\n");
+  process.exit(2);
+}
+requireNode();
+install();
+if (!WITHOUT_BUILD.has(name)) exitUnless(runScript("build", []), "the build");
+process.exit(runScript(name, args));

@@ -1,0 +1,129 @@
+/**
+ * The steps of `npm run check`. Each runs one tool and compares how many files the tool says it read with how many there are: a tool that
+ * reads nothing usually reports that nothing is wrong.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import asc from "assemblyscript/asc";
+import type { Step, StepResult } from "./check.ts";
+import { formatRuntime } from "./format.ts";
+import { listFiles, ROOT, runNode, toolPath } from "./process.ts";
+import { addOutcomes, NO_OUTCOME, runSuites, suiteFiles } from "./suites.ts";
+
+/** The flags every generated module is compiled with, as far as they decide what compiles. */
+const RUNTIME_FLAGS = ["--noEmit", "--runtime", "minimal", "--enable", "simd", "--disableWarning", "235"];
+/** Reported by the unused-code check as long as it works; never imported. */
+const CANARY = "test/tidy/unused-canary.ts";
+
+function typescriptFiles(folder: string): string[] {
+  return listFiles(folder, ".ts").filter((path) => !path.startsWith("src/runtime/"));
+}
+
+function ownFiles(): string[] {
+  return ["src", "test", "scripts"].flatMap(typescriptFiles);
+}
+
+function biome(args: readonly string[]): Promise<StepResult> {
+  const expected = ownFiles().filter((path) => !path.startsWith("test/golden/")).length;
+  return runNode([toolPath("@biomejs/biome", "biome"), ...args, "--max-diagnostics=100", "."]).then(({ code, output }) => {
+    const seen = Number(/Checked (\d+) files?/.exec(output)?.[1] ?? "0");
+    const ok = code === 0 && seen >= expected;
+    return { ok, saw: `${seen} files`, output: seen < expected ? `${output}\nread ${seen} of ${expected} files` : output };
+  });
+}
+
+async function format(): Promise<StepResult> {
+  const result = await biome(["check", "--linter-enabled=false"]);
+  const changed = formatRuntime(true);
+  const runtime = changed.map((path) => `\n${path} is not formatted`).join("");
+  const hint = "\nnpm run format";
+  return { ok: result.ok && changed.length === 0, saw: `${result.saw} and the runtime`, output: result.output + runtime + hint };
+}
+
+async function types(): Promise<StepResult> {
+  const { code, output } = await runNode([toolPath("typescript", "tsc"), "--noEmit", "-p", ".", "--listFiles"]);
+  const lines = output.split("\n");
+  const listed = new Set(lines.filter((line) => line.startsWith(ROOT)).map((line) => line.slice(ROOT.length)));
+  const missing = ownFiles().filter((path) => !listed.has(path));
+  const errors = lines.filter((line) => line !== "" && !line.startsWith("/"));
+  const unread = missing.map((path) => `${path} was not read`);
+  return { ok: code === 0 && missing.length === 0, saw: `${ownFiles().length} files`, output: [...errors, ...unread].join("\n") };
+}
+
+interface CruiseResult {
+  readonly modules: readonly { readonly source: string }[];
+  readonly summary: {
+    readonly violations: readonly { readonly from: string; readonly to: string; readonly rule: { readonly name: string } }[];
+  };
+}
+
+async function layers(): Promise<StepResult> {
+  const args = ["src", "--config", "test/tidy/layers.cjs", "--output-type", "json"];
+  const { stdout, output } = await runNode([toolPath("dependency-cruiser", "depcruise"), ...args]);
+  if (!stdout.startsWith("{")) return { ok: false, saw: "nothing", output };
+  const { modules, summary } = JSON.parse(stdout) as CruiseResult;
+  const seen = new Set(modules.map((module) => module.source).filter((source) => source.startsWith("src/")));
+  const missing = listFiles("src", ".ts").filter((path) => !seen.has(path));
+  const problems = [
+    ...summary.violations.map(({ from, to, rule }) => `${rule.name}: ${from} → ${to}`),
+    ...missing.map((path) => `${path} was not read`),
+  ];
+  return { ok: problems.length === 0 && seen.size > 0, saw: `${seen.size} modules`, output: problems.join("\n") };
+}
+
+async function unused(): Promise<StepResult> {
+  const { output } = await runNode([toolPath("knip", "knip"), "--no-progress", "--no-config-hints", "--reporter", "compact"]);
+  const lines = output.split("\n").filter((line) => line !== "" && !line.startsWith("Unused files"));
+  const findings = lines.filter((line) => !line.includes(CANARY) || line.includes(","));
+  const alive = output.includes(CANARY);
+  const message = alive ? findings.join("\n") : `${output}\n${CANARY} was not reported: the check is blind`;
+  return { ok: alive && findings.length === 0, saw: alive ? "the planted file" : "nothing", output: message };
+}
+
+async function runtime(): Promise<StepResult> {
+  const files = listFiles("src/runtime", ".ts");
+  if (files.length === 0) return { ok: false, saw: "nothing", output: "src/runtime has no files" };
+  const { error, stderr } = await asc.main([...files, ...RUNTIME_FLAGS], {
+    readFile: (name, base) => readOrAbsent(join(base, name)),
+    writeFile: () => undefined,
+    listFiles: () => [],
+  });
+  return { ok: error === null, saw: `${files.length} files`, output: `${stderr.toString()}\n${error?.message ?? ""}` };
+}
+
+/** The compiler probes for several names and wants `null` for those that do not exist. */
+function readOrAbsent(path: string): string | null {
+  try {
+    return readFileSync(join(ROOT, path), "utf8");
+  } catch {
+    return null;
+  }
+}
+
+function tests(folders: readonly string[]): () => Promise<StepResult> {
+  return async () => {
+    let total = NO_OUTCOME;
+    let fileCount = 0;
+    for (const folder of folders) {
+      const files = suiteFiles(folder);
+      fileCount += files.length;
+      total = addOutcomes(total, await runSuites(files, { quiet: true, env: { WADI_QUICK: "1" } }));
+    }
+    const saw = `${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped in ${fileCount} files`;
+    return { ok: total.failed === 0 && total.passed > 0, saw, output: total.output };
+  };
+}
+
+/** All steps, the longest first so that the lanes end together. */
+export const steps: readonly Step[] = [
+  { name: "unit", run: tests(["unit"]) },
+  { name: "golden", run: tests(["golden"]) },
+  { name: "oracle", run: tests(["oracle"]) },
+  { name: "types", run: types },
+  { name: "tidy", run: tests(["tidy"]) },
+  { name: "layers", run: layers },
+  { name: "unused", run: unused },
+  { name: "runtime", run: runtime },
+  { name: "lint", run: () => biome(["lint", "--error-on-warnings"]) },
+  { name: "format", run: format },
+];
