@@ -168,7 +168,7 @@ function resolveName(key: string, origin: string, written: string, spell: (name:
   }
   const nearest = sameEnd(key) ?? nearestName(key, [...settingNames(), ...Object.keys(SETTING_ALIASES)]);
   layer.problems.push(`${place}unknown setting ${written}${nearest === undefined ? "" : `, the nearest is "${spell(nearest)}"`}`);
-  layer.hint ??= nearest === undefined ? "The README lists all settings." : `Did you mean "${spell(nearest)}"?`;
+  layer.hint ??= nearest === undefined ? "The README has a table of all settings." : `Did you mean "${spell(nearest)}"?`;
   return undefined;
 }
 

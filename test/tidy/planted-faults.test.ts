@@ -1,0 +1,254 @@
+/**
+ * The tidy checks find what they are for: each is given a tree with one fault planted, and the same tree without it.
+ */
+import { expect } from "chai";
+import { anyTypes, bareErrors, barrels, defaultExports, functionLengths, machineAccess, runtimeNumbers } from "./code-rules.ts";
+import { docstrings } from "./docstring-rules.ts";
+import { dependencies, fileLengths, fileNames, headers, leftovers, pageTitles, settings } from "./file-rules.ts";
+import { layers, layerTable } from "./layer-rules.ts";
+import type { Check } from "./source-tree.ts";
+
+const TABLE = `# A
+| 7 | cli | x |
+| 6 | api, worker | x |
+| 5 | db, codegen | x |
+| 4 | sql, job | x |
+| 3 | program | x |
+| 2 | data, storage | x |
+| 1 | core, gen | x |
+`;
+const README =
+  "# W\n\n## Settings\n\n| `x.y` | 1 | z |\n\n## Dependencies\n\n| package | why |\n|---|---|\n| `zod`, `pino` | checks |\n\n## More\n\n| `x` | y |\n";
+const MANIFEST = '{"dependencies":{"zod":"1"},"devDependencies":{"pino":"1"}}';
+
+/** A tree that keeps all rules. */
+const CLEAN: Readonly<Record<string, string>> = {
+  "README.md": README,
+  "package.json": MANIFEST,
+  "src/README.md": TABLE,
+  "src/core/settings.ts": '/** Opens. */\n\n/** A table. */\nexport const S = {\n  "x.y": port(1, "z"),\n};\n',
+  "src/core/a.ts": "/** Opens. */\n\n/** A constant. */\nexport const a = 1;\n",
+  "src/sql/b.ts": '/** Opens. */\nimport { a } from "../core/a.ts";\n\n/** A function. */\nexport function b(): number {\n  return a;\n}\n',
+  "src/runtime/c.ts":
+    "/** Opens. */\n\n/** Adds. */\n// @ts-ignore: decorator\n@inline\nexport function c(x: i32): i32 {\n  return x;\n}\n",
+  "src/cli/main.ts": "/** Opens. */\nexport {};\nprocess.env;\n",
+};
+
+/** The problems of `check` on the clean tree with some files replaced. */
+function problemsWith(check: Check, files: Readonly<Record<string, string>>): readonly string[] {
+  return check(new Map(Object.entries({ ...CLEAN, ...files }))).problems;
+}
+
+interface Plant {
+  readonly check: Check;
+  readonly name: string;
+  /** Trees with a fault: the files that differ, and what the problem must say. */
+  readonly faults: readonly (readonly [files: Readonly<Record<string, string>>, says: string])[];
+  /** Trees that look suspicious and are right. */
+  readonly sound?: readonly Readonly<Record<string, string>>[];
+}
+
+const body = (code: string) => `/** Opens. */\n${code}\n`;
+const long = (lines: number) => body(`function f(): void {\n${"  f();\n".repeat(lines - 2)}}`);
+
+const PLANTS: readonly Plant[] = [
+  {
+    check: layers,
+    name: "layers",
+    faults: [
+      [
+        { "src/core/a.ts": body('import { b } from "../sql/b.ts";') },
+        'src/core/a.ts:2: imports "../sql/b.ts": core is in row 1, sql in row 4',
+      ],
+      [{ "src/sql/b.ts": body('import { j } from "../job/job.ts";') }, "sql is in row 4, job in row 4"],
+      [{ "src/sql/b.ts": body('import type { W } from "../worker/w.ts";') }, "sql is in row 4, worker in row 6"],
+      [{ "src/sql/b.ts": body('export { w } from "../worker/w.ts";') }, "worker in row 6"],
+      [{ "src/sql/b.ts": body('const w = import("../worker/w.ts");') }, "worker in row 6"],
+      [{ "src/sql/b.ts": body('type W = import("../worker/w.ts").W;') }, "worker in row 6"],
+      [{ "src/sql/b.ts": body('import { c } from "../runtime/c.ts";') }, "imported by nothing"],
+      [{ "src/runtime/c.ts": body('import { a } from "../core/a.ts";') }, "runtime imports only itself"],
+      [{ "src/sql/b.ts": body('import { t } from "../../test/t.ts";') }, "outside of src"],
+      [{ "src/stray/d.ts": body("export {};") }, "the layer table lacks stray"],
+      [{ "src/sql/b.ts": body('import pg from "pg";') }, "only src/db/ may"],
+      [{ "src/api/x.ts": body('import "@aws-sdk/client-s3";') }, "only src/storage/ may"],
+    ],
+    sound: [{ "src/worker/w.ts": body('import { b } from "../sql/b.ts";\nimport { v } from "./v.ts";\nimport { z } from "zod";') }],
+  },
+  {
+    check: layerTable,
+    name: "layer table",
+    faults: [
+      [{ "src/README.md": TABLE.replace("sql, job", "sql, job, api") }, "api is in two rows"],
+      [{ "src/README.md": TABLE.replace("| 3 | program | x |\n", "") }, "has no row 3"],
+    ],
+  },
+  {
+    check: headers,
+    name: "headers",
+    faults: [
+      [{ "src/core/a.ts": "export const a = 1;\n/** Late. */\n" }, "has no opening comment"],
+      [{ "src/core/a.ts": "" }, "has no opening comment"],
+      [{ "src/core/a.ts": "/** */\nexport const a = 1;\n" }, "is empty"],
+      [{ "src/core/a.ts": `/**\n${" * x\n".repeat(11)} */\n` }, "has 11 lines"],
+    ],
+    sound: [{ "src/core/a.ts": `/**\n${" * x\n".repeat(10)} */\n` }, { "src/core/a.ts": "#!/usr/bin/env node\n/** Opens. */\n" }],
+  },
+  {
+    check: fileLengths,
+    name: "file lengths",
+    faults: [[{ "src/core/a.ts": "x;\n".repeat(501) }, "501 lines"]],
+    sound: [
+      { "src/core/a.ts": "x;\n".repeat(500) },
+      { "src/core/a.ts": `/** Tables, generated by \`scripts/x.ts\`. */\n${"x;\n".repeat(900)}` },
+    ],
+  },
+  {
+    check: functionLengths,
+    name: "function lengths",
+    faults: [
+      [{ "src/core/a.ts": long(71) }, "a function of 71 lines"],
+      [{ "src/core/a.ts": body(`class C {\n  m() {\n${"    x;\n".repeat(80)}  }\n}`) }, "a function of 82 lines"],
+      [{ "src/runtime/c.ts": long(90) }, "a function of 90 lines"],
+    ],
+    sound: [{ "src/core/a.ts": long(70) }],
+  },
+  {
+    check: fileNames,
+    name: "file names",
+    faults: [
+      [{ "src/core/utils.ts": "" }, "does not say what is inside"],
+      [{ "src/helpers/x.ts": "" }, "does not say what is inside"],
+      [{ "test/unit/job-manager.ts": "", "src/job/manager.ts": "" }, "src/job/manager.ts"],
+      [{ "src/core/camelCase.ts": "" }, "not kebab-case"],
+      [{ "src/core/snake_case.ts": "" }, "not kebab-case"],
+    ],
+    sound: [{ "src/core/data-type.ts": "", "src/core/a.test.ts": "", "src/connectors/single_file/options.ts": "" }],
+  },
+  {
+    check: leftovers,
+    name: "leftovers",
+    faults: [
+      [{ "src/core/a.ts": body("// TODO: later") }, "src/core/a.ts:2"],
+      [{ "src/runtime/c.ts": body("/* FIXME */") }, "src/runtime/c.ts:2"],
+      [{ "test/unit/a.test.ts": "/**\n * XXX\n */\n" }, "test/unit/a.test.ts:2"],
+    ],
+    sound: [{ "src/core/a.ts": body('const s = "TODO";') }],
+  },
+  {
+    check: pageTitles,
+    name: "page titles",
+    faults: [
+      [{ "src/job/README.md": "text\n" }, "src/job/README.md: 0 titles"],
+      [{ "src/job/README.md": "# A\n# B\n" }, "2 titles"],
+    ],
+    sound: [{ "src/job/README.md": "# A\n```\n# a comment\n```\n## B\n" }],
+  },
+  {
+    check: dependencies,
+    name: "dependencies",
+    faults: [
+      [{ "package.json": '{"dependencies":{"zod":"1","pino":"1","left-pad":"1"}}' }, "lacks left-pad"],
+      [{ "package.json": '{"dependencies":{"zod":"1"}}' }, "pino is no dependency"],
+    ],
+  },
+  {
+    check: settings,
+    name: "settings",
+    faults: [
+      [{ "src/core/settings.ts": 'const x = {\n  "a.b-c": text("x"),\n};\n' }, "lacks a.b-c"],
+      [{ "README.md": README.replace("| `x.y` |", "| `x.z` |") }, "x.z is no setting"],
+    ],
+  },
+  {
+    check: bareErrors,
+    name: "bare errors",
+    faults: [
+      [{ "src/core/a.ts": body('throw new Error("x");') }, "a bare Error"],
+      [{ "src/core/a.ts": body('throw RangeError("x");') }, "a bare RangeError"],
+    ],
+    sound: [{ "src/core/a.ts": body("class AppError extends Error {}\nconst is = x instanceof Error;") }],
+  },
+  {
+    check: anyTypes,
+    name: "any",
+    faults: [
+      [{ "src/core/a.ts": body("let x: any;") }, "src/core/a.ts:2: any"],
+      [{ "test/unit/a.test.ts": body("const x = y as any;") }, "any"],
+    ],
+    sound: [{ "src/core/a.ts": body("// any\nconst any = 1;\nlet x: unknown;") }],
+  },
+  {
+    check: defaultExports,
+    name: "default exports",
+    faults: [
+      [{ "src/core/a.ts": body("export default 1;") }, "a default export"],
+      [{ "src/core/a.ts": body("export default function f() {}") }, "a default export"],
+      [{ "src/core/a.ts": body("export { a as default };") }, "a default export"],
+    ],
+    sound: [{ "src/core/a.ts": body("switch (x) {\n  default:\n}") }],
+  },
+  {
+    check: barrels,
+    name: "barrels",
+    faults: [
+      [{ "src/core/a.ts": body('export * from "./b.ts";\nexport const c = 1;') }, "export *"],
+      [{ "src/core/index.ts": body('export { b } from "./b.ts";\nexport type { C } from "./c.ts";') }, "a barrel"],
+    ],
+    sound: [{ "src/core/a.ts": body('export type { B } from "./b.ts";\nexport const c = 1;') }],
+  },
+  {
+    check: machineAccess,
+    name: "machine access",
+    faults: [
+      [{ "src/core/a.ts": body("const t = Date.now();") }, "Date.now outside"],
+      [{ "src/core/a.ts": body("const t = new Date();") }, "Date.now outside"],
+      [{ "src/sql/b.ts": body("setTimeout(f, 1);") }, "setTimeout outside"],
+      [{ "src/sql/b.ts": body('import { setTimeout as sleep } from "node:timers/promises";') }, "setTimeout outside"],
+      [{ "src/dataflow/b.ts": body("const r = Math.random();") }, "Math.random outside"],
+      [{ "src/core/prng.ts": body("const r = Date.now();") }, "Date.now outside"],
+      [{ "src/dataflow/b.ts": body('const e = process.env["X"];') }, "process.env outside"],
+      [{ "src/dataflow/b.ts": body("const e = globalThis.process.env;") }, "process.env outside"],
+    ],
+    sound: [
+      { "src/dataflow/b.ts": body("setTimeout(f, 1);\nperformance.now();"), "src/core/clock.ts": body("Date.now();") },
+      { "src/core/a.ts": body("new Date(0);\nclock.now();") },
+    ],
+  },
+  {
+    check: runtimeNumbers,
+    name: "numbers in the runtime",
+    faults: [
+      [{ "src/runtime/c.ts": body("const x = parseFloat(s);") }, "parseFloat is not exact"],
+      [{ "src/runtime/c.ts": body('import { dtoa } from "util/number";') }, "dtoa is not shortest"],
+      [{ "src/runtime/c.ts": body('import { itoa } from "~lib/util/number";') }, "imports util/number"],
+      [{ "src/runtime/c.ts": body("const x = F64.parseFloat(s);") }, "parseFloat is not exact"],
+    ],
+    sound: [{ "src/core/a.ts": body("Number.parseFloat(x);") }],
+  },
+  {
+    check: docstrings,
+    name: "docstrings",
+    faults: [
+      [{ "src/core/a.ts": "/** Opens. */\nexport const a = 1;\n" }, "src/core/a.ts:2: a has no docstring"],
+      [{ "src/sql/b.ts": "/** Opens. */\n\nexport interface B {}\n\n// no\nexport type C = 1;\n" }, "% of the exports have a docstring"],
+      [{ "src/runtime/c.ts": "/** Opens. */\n@inline\nexport function c(): void {}\n" }, "src/runtime/c.ts:2: c has no docstring"],
+    ],
+  },
+];
+
+describe("tidy checks", () => {
+  for (const { check, name, faults, sound = [] } of PLANTS) {
+    it(`${name}: passes a tree that keeps the rule, having seen it`, () => {
+      const { seen, problems } = check(new Map(Object.entries(CLEAN)));
+      expect(problems).to.deep.equal([]);
+      expect(seen).to.be.greaterThan(0);
+      for (const files of sound) expect(problemsWith(check, files), JSON.stringify(files)).to.deep.equal([]);
+    });
+    it(`${name}: finds each of ${faults.length} planted faults`, () => {
+      for (const [files, says] of faults) expect(problemsWith(check, files).join("\n"), JSON.stringify(files)).to.contain(says);
+    });
+    it(`${name}: sees nothing in an empty tree and says so`, () => {
+      expect(check(new Map()).seen).to.equal(0);
+    });
+  }
+});
