@@ -4,13 +4,11 @@
  * for the commands that run the product, then runs `scripts/<name>.ts` with tsx. It decides nothing else.
  */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-const STAMP = join(ROOT, "node_modules", ".wadi-lock");
 /** The oldest Node the dependencies run on. */
 const NODE_MIN = [20, 19];
 /** These do not need `dist/`, or build it themselves and count a failure. */
@@ -36,15 +34,27 @@ function requireNode() {
   process.exit(2);
 }
 
-/** Installs when the lock file is not the one that was installed last. npm's install scripts are not run: no dependency needs them. */
+/** The packages of a lock file by folder; none if there is no such file. */
+function lockedPackages(path) {
+  return existsSync(path) ? Object.entries(JSON.parse(readFileSync(path, "utf8")).packages) : [];
+}
+
+/** Whether every package of the lock file that has to be there is there in its version. npm keeps its own list of what it installed. */
+function isInstalled() {
+  const installed = new Map(lockedPackages(join(ROOT, "node_modules", ".package-lock.json")));
+  const wanted = lockedPackages(join(ROOT, "package-lock.json")).filter(([folder, entry]) => folder !== "" && entry.optional !== true);
+  return wanted.every(([folder, entry]) => installed.get(folder)?.version === entry.version && existsSync(join(ROOT, folder)));
+}
+
+/** Installs the locked packages unless they are there. Their install scripts are not run: no dependency needs them. */
 function install() {
-  const lock = createHash("sha256")
-    .update(readFileSync(join(ROOT, "package-lock.json")))
-    .digest("hex");
-  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return;
+  if (isInstalled()) return;
   process.stderr.write("installing dependencies…\n");
-  exitUnless(run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]), "npm ci");
-  writeFileSync(STAMP, lock);
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (run("npm", ["ci", ...flags]) === 0) return;
+  // A registry mirror without other platforms' binaries makes `npm ci` refuse; this installs the same versions without that comparison.
+  process.stderr.write("npm ci failed, trying npm install\n");
+  exitUnless(run("npm", ["install", "--no-save", ...flags]), "npm install");
 }
 
 function runScript(name, args) {

@@ -100,6 +100,13 @@ function readOrAbsent(path: string): string | null {
   }
 }
 
+async function lock(): Promise<StepResult> {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as { packages: object };
+  const count = Object.keys(packages).length;
+  const { code, output } = await runNode(["--import", "tsx", "scripts/complete-lock.ts", "--check"]);
+  return { ok: code === 0 && count > 1, saw: `${count} packages`, output: `${output}\nnpx tsx scripts/complete-lock.ts` };
+}
+
 function tests(folders: readonly string[]): () => Promise<StepResult> {
   return async () => {
     let total = NO_OUTCOME;
@@ -126,4 +133,5 @@ export const steps: readonly Step[] = [
   { name: "runtime", run: runtime },
   { name: "lint", run: () => biome(["lint", "--error-on-warnings"]) },
   { name: "format", run: format },
+  { name: "lock", run: lock },
 ];
