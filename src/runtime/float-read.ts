@@ -20,7 +20,7 @@ const GREATEST_POWER: i64 = 308;
 const UNDECIDED: u64 = u64.MAX_VALUE;
 
 /** 10^0 to 10^22 as f64, all exact. */
-const EXACT_F64: usize = memory.data<f64>([
+export const EXACT_F64: usize = memory.data<f64>([
   1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ]);
 /** 10^0 to 10^10 as f32, all exact. */

@@ -33,44 +33,55 @@ export function shortestF32(value: f32): void {
 /** 10^k is exact in 128 bits for these k. */
 const LAST_EXACT_POWER: i32 = 55;
 
-/** High and low word of the power `roundToOdd` multiplies with. */
-let powerHigh: u64 = 0;
-let powerLow: u64 = 0;
-
-/** Loads ceil(10^k) to 128 bits. */
-function loadPower(k: i32): void {
-  const entry = POWERS_OF_TEN + (<usize>(k - MIN_POWER) << 4);
-  powerHigh = load<u64>(entry);
-  // Invariant (asserted by the generator): no low word is all ones, so this does not carry.
-  powerLow = load<u64>(entry, 8) + u64(k < 0 || k > LAST_EXACT_POWER);
-}
-
-/** floor(power · factor / 2^128), its last bit also set when anything was cut off (the paper's rop). */
-function roundToOdd(factor: u64): u64 {
-  const carried = highProduct(powerLow, factor);
-  const low = powerHigh * factor;
-  const middle = low + carried;
-  const high = highProduct(powerHigh, factor) + u64(middle < low);
+/** floor(words / 2^128), its last bit also set when anything that counts was cut off (the paper's rop). */
+function roundToOdd(high: u64, middle: u64): u64 {
   return high | u64(middle > 1);
 }
 
 /**
  * The shortest decimal for significand · 2^exponent, whose rounding interval is half as wide below when `narrowBelow`.
- * Names follow the paper's section 9 where it has them: k, h, and the estimates in quarters of 10^k.
+ * Names follow the paper's section 9 where it has them: k, h, and the estimates in quarters of 10^k. The interval's ends are
+ * computed from its middle by adding, instead of by two more products.
  */
 function shortest(significand: u64, exponent: i32, narrowBelow: bool): void {
   // floor(log10(2^exponent)), or of three quarters of it.
   const k = (exponent * 1262611 - (narrowBelow ? 524031 : 0)) >> 22;
-  // exponent + floor(log2(10^-k)) + 1: between 1 and 4 plus the paper's two bits.
+  // exponent + floor(log2(10^-k)) + 1
   const h = <u64>(exponent + ((-k * 1741647) >> 19) + 1);
-  loadPower(-k);
-  const scaled = significand << 2;
-  const odd = significand & 1;
-  const value = roundToOdd(scaled << h);
-  // The interval's ends belong to it when the significand is even, because reading rounds ties to even.
-  const lower = roundToOdd((scaled - 2 + u64(narrowBelow)) << h) + odd;
-  const upper = roundToOdd((scaled + 2) << h) - odd;
+  const entry = POWERS_OF_TEN + (<usize>(-k - MIN_POWER) << 4);
+  const powerHigh = load<u64>(entry);
+  // The ceiling of 10^-k. Invariant (asserted by the generator): no low word is all ones, so this does not carry.
+  const powerLow = load<u64>(entry, 8) + u64(k > 0 || k < -LAST_EXACT_POWER);
 
+  // power · 4 · significand · 2^h, in three words.
+  const factor = significand << (h + 2);
+  const low = powerLow * factor;
+  const product = powerHigh * factor;
+  const middle = product + highProduct(powerLow, factor);
+  const high = highProduct(powerHigh, factor) + u64(middle < product);
+  // power · 2 · 2^h: from the middle of the interval to its ends. Invariant: 1 ≤ h + 1 ≤ 6.
+  const stepLow = powerLow << (h + 1);
+  const stepMiddle = (powerHigh << (h + 1)) | (powerLow >> (63 - h));
+  const stepHigh = powerHigh >> (63 - h);
+  const upperCarry = u64(low + stepLow < low);
+  const upperSum = middle + stepMiddle;
+  const upperMiddle = upperSum + upperCarry;
+  const upperHigh = high + stepHigh + u64(upperSum < middle) + u64(upperMiddle < upperSum);
+  const downLow = narrowBelow ? powerLow << h : stepLow;
+  const downMiddle = narrowBelow ? (powerHigh << h) | (h == 0 ? 0 : powerLow >> (64 - h)) : stepMiddle;
+  const downHigh = narrowBelow ? (h == 0 ? 0 : powerHigh >> (64 - h)) : stepHigh;
+  const lowerBorrow = u64(low < downLow);
+  const lowerDifference = middle - downMiddle;
+  const lowerMiddle = lowerDifference - lowerBorrow;
+  const lowerHigh = high - downHigh - u64(middle < downMiddle) - u64(lowerDifference < lowerBorrow);
+
+  // The ends belong to the interval when the significand is even, because reading rounds ties to even.
+  const odd = significand & 1;
+  choose(roundToOdd(high, middle), roundToOdd(lowerHigh, lowerMiddle) + odd, roundToOdd(upperHigh, upperMiddle) - odd, k);
+}
+
+/** Picks the decimal for `value` in quarters of 10^k, within `lower` and `upper`: one digit less if that is possible. */
+function choose(value: u64, lower: u64, upper: u64, k: i32): void {
   const digits = value >> 2;
   if (digits >= 10) {
     const shorter = digits / 10;

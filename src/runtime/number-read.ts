@@ -11,12 +11,8 @@
  * double and truncates here; we report NUM_FRACTION with the truncated value, so that the caller decides what a lost
  * fraction means, and integral values are exact up to 64 bits. Every `cast…` reads a whole SQL text instead.
  */
-import { decimalToF32, decimalToF64 } from "./float-read.ts";
+import { decimalToF32, decimalToF64, EXACT_F64 } from "./float-read.ts";
 import {
-  appendDigits,
-  digitCount,
-  digitWord,
-  eightDigits,
   scanCount,
   scanExponent,
   scanFirst,
@@ -56,32 +52,30 @@ const LOWER_E: u32 = 0x65;
 /** The most decimal digits that always fit in a u64. */
 const U64_DIGITS: usize = 19;
 
-/** Whether `next` gives the integer before it a fraction or an exponent. */
-function continuesNumber(next: u32): bool {
-  return next == DOT || (next | 0x20) == LOWER_E;
-}
+/** The bytes −16 to 15: a load at `RIGHT_ALIGN + n` is the swizzle that moves the first n bytes of a block to its end. */
+const RIGHT_ALIGN: usize = memory.data<u64>([0xf7f6f5f4f3f2f1f0, 0xfffefdfcfbfaf9f8, 0x0706050403020100, 0x0f0e0d0c0b0a0908], 16);
 
-/** Reads an i64. Invariant of the fast path: at most 16 digits, so nothing can overflow. */
+// The paths for ordinary numbers are written out in `readI64` and `readF64`, because asc does not inline at -O2: find the
+// end by comparing 16 bytes, move the digits to the block's end (zeros before them), and add up pairs, fours and eights.
+
+/** Reads an i64. Invariant of the fast path: 1 to 15 digits, so nothing can overflow and the block holds their end. */
 export function readI64(p: usize): usize {
   const negative = <u32>load<u8>(p) == MINUS;
   const first = p + usize(negative);
-  let word = digitWord(first);
-  let count = digitCount(word);
-  let end = first + count;
-  let value: u64;
-  if (count < 8) {
-    if (count == 0) return readI64Long(p);
-    value = eightDigits(word << ((8 - count) << 3));
-  } else {
-    value = eightDigits(word);
-    word = digitWord(end);
-    count = digitCount(word);
-    if (count == 8) return readI64Long(p);
-    if (count != 0) value = appendDigits(value, word, count);
-    end += count;
-  }
-  if ((<u32>load<u8>(first) == ZERO && end - first > 1) || continuesNumber(load<u8>(end))) return readI64Long(p);
-  numI64 = negative ? -(<i64>value) : <i64>value;
+  const block = i8x16.sub(v128.load(first), i8x16.splat(0x30));
+  const count = <usize>ctz(i8x16.bitmask(i8x16.gt_u(block, i8x16.splat(9))) | 0x10000);
+  const end = first + count;
+  const next = <u32>load<u8>(end);
+  if (count - 1 > 14 || (<u32>load<u8>(first) == ZERO && count > 1) || next == DOT || (next | 0x20) == LOWER_E) return readI64Long(p);
+  const digits = i8x16.swizzle(block, v128.load(RIGHT_ALIGN + count));
+  const pairs = i16x8.add(
+    i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)),
+    i16x8.shr_u(digits, 8),
+  );
+  const fours = i32x4.dot_i16x8_s(pairs, i16x8(100, 1, 100, 1, 100, 1, 100, 1));
+  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
+  const value = <i64>i32x4.extract_lane(eights, 0) * 100000000 + <i64>i32x4.extract_lane(eights, 1);
+  numI64 = negative ? -value : value;
   numStatus = NUM_OK;
   return end;
 }
@@ -95,28 +89,13 @@ function readI64Long(p: usize): usize {
 
 /** Reads a u64. A minus sign is accepted before a zero only, as arrow-json does. */
 export function readU64(p: usize): usize {
-  let word = digitWord(p);
-  let count = digitCount(word);
-  let end = p + count;
-  let value: u64;
-  if (count < 8) {
-    if (count == 0) return readU64Long(p);
-    value = eightDigits(word << ((8 - count) << 3));
-  } else {
-    value = eightDigits(word);
-    word = digitWord(end);
-    count = digitCount(word);
-    if (count == 8) return readU64Long(p);
-    if (count != 0) value = appendDigits(value, word, count);
-    end += count;
-  }
-  if ((<u32>load<u8>(p) == ZERO && end - p > 1) || continuesNumber(load<u8>(end))) return readU64Long(p);
-  numU64 = value;
-  numStatus = NUM_OK;
+  const end = readI64(p);
+  if (numStatus != NUM_OK || numI64 < 0) return readU64Long(p);
+  numU64 = <u64>numI64;
   return end;
 }
 
-/** `readU64` for everything else. */
+/** `readU64` for what an i64 does not hold, and for errors. */
 function readU64Long(p: usize): usize {
   const end = scanNumber(p);
   takeU64();
@@ -170,8 +149,46 @@ function refuseRange(): void {
   if (numStatus != NUM_SYNTAX) numStatus = NUM_RANGE;
 }
 
-/** Reads a DOUBLE. Overflow is NUM_RANGE with ±infinity; underflow rounds to zero and is no error; `-0` keeps its sign. */
+/**
+ * Reads a DOUBLE. Overflow is NUM_RANGE with ±infinity; underflow rounds to zero and is no error; `-0` keeps its sign.
+ * Invariant of the fast path: at most 15 digits, which a double holds exactly, and one exact division.
+ */
 export function readF64(p: usize): usize {
+  const negative = <u32>load<u8>(p) == MINUS;
+  const first = p + usize(negative);
+  const block = i8x16.sub(v128.load(first), i8x16.splat(0x30));
+  const others = i8x16.bitmask(i8x16.gt_u(block, i8x16.splat(9))) | 0x10000;
+  const point = <usize>ctz(others);
+  let last = point;
+  let count = point;
+  let fraction: usize = 0;
+  if (<u32>load<u8>(first + point) == DOT) {
+    // Of the others the lowest is the point, the next one ends the number.
+    last = <usize>ctz((others & (others - 1)) | 0x10000);
+    count = last - 1;
+    fraction = count - point;
+    if (fraction == 0) return readF64Long(p);
+  }
+  const next = <u32>load<u8>(first + last);
+  if (last > 15 || point == 0 || (<u32>load<u8>(first) == ZERO && point > 1) || (next | 0x20) == LOWER_E) return readF64Long(p);
+  const order = v128.load(RIGHT_ALIGN + count);
+  // Digits after the point come from one byte further on.
+  const digits = i8x16.swizzle(block, i8x16.sub(order, i8x16.ge_s(order, i8x16.splat(<i8>point))));
+  const pairs = i16x8.add(
+    i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)),
+    i16x8.shr_u(digits, 8),
+  );
+  const fours = i32x4.dot_i16x8_s(pairs, i16x8(100, 1, 100, 1, 100, 1, 100, 1));
+  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
+  let value = <f64>(<i64>i32x4.extract_lane(eights, 0) * 100000000 + <i64>i32x4.extract_lane(eights, 1));
+  if (fraction != 0) value /= load<f64>(EXACT_F64 + (fraction << 3));
+  numF64 = negative ? -value : value;
+  numStatus = NUM_OK;
+  return first + last;
+}
+
+/** `readF64` for everything else. */
+function readF64Long(p: usize): usize {
   const end = scanNumber(p);
   takeF64();
   return end;

@@ -36,44 +36,28 @@ export let scanMantissa: u64 = 0;
 /** The power of ten of the last digit. */
 export let scanExponent: i32 = 0;
 
-/** The eight bytes at `p`, each XOR "0": below ten where the text has a digit. */
-export function digitWord(p: usize): u64 {
-  return load<u64>(p) ^ ZEROS;
-}
-
-/** How many of the word's first bytes are digits, 0 to 8. */
-export function digitCount(word: u64): usize {
-  // Bytes from ten up get their high bit; a carry can spoil only bytes after the first such one.
-  return <usize>(ctz(((word + 0x7676767676767676) | word) & 0x8080808080808080) >> 3);
-}
-
-/** The number that eight digits spell. https://kholdstare.github.io/technical/2020/05/26/faster-integer-parsing.html */
-export function eightDigits(word: u64): u64 {
-  const pairs = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ff;
-  const quads = (pairs * 100 + (pairs >> 16)) & 0x0000ffff0000ffff;
-  return (quads * 10000 + (quads >> 32)) & 0xffffffff;
-}
-
-/** `value` continued by the word's first `count` digits, 1 to 7, modulo 2^64. */
-export function appendDigits(value: u64, word: u64, count: usize): u64 {
-  return value * load<u64>(SMALL_POWERS + (count << 3)) + eightDigits(word << ((8 - count) << 3));
-}
-
 /** Result of `scanRun`. */
 let runValue: u64 = 0;
 
 /** Continues `value` by all digits from `p` on into `runValue`, modulo 2^64, and returns the address after them. */
 function scanRun(p: usize, value: u64): usize {
-  let word = digitWord(p);
-  let count = digitCount(word);
-  while (count == 8) {
-    value = value * 100000000 + eightDigits(word);
-    p += 8;
-    word = digitWord(p);
-    count = digitCount(word);
+  while (true) {
+    // Digits are below ten now; bytes from ten up get their high bit, and a carry can spoil only bytes after the first such.
+    let word = load<u64>(p) ^ ZEROS;
+    const count = <usize>(ctz(((word + 0x7676767676767676) | word) & 0x8080808080808080) >> 3);
+    if (count == 0) break;
+    // The digits at the end of the word, zeros before them.
+    word <<= (8 - count) << 3;
+    // https://kholdstare.github.io/technical/2020/05/26/faster-integer-parsing.html
+    word = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ff;
+    word = (word * 100 + (word >> 16)) & 0x0000ffff0000ffff;
+    word = (word * 10000 + (word >> 32)) & 0xffffffff;
+    value = value * load<u64>(SMALL_POWERS + (count << 3)) + word;
+    p += count;
+    if (count < 8) break;
   }
-  runValue = count == 0 ? value : appendDigits(value, word, count);
-  return p + count;
+  runValue = value;
+  return p;
 }
 
 /**

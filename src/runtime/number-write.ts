@@ -33,31 +33,31 @@ export function isFiniteF32(value: f32): bool {
   return value - value == 0;
 }
 
-/** The eight digits of `value` < 10^8 as a word, most significant in the lowest byte, without the ASCII zeros. */
-function digitsOf(value: u32): u64 {
-  const high = value / 10000;
-  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
-  // Divide each half by 100 and each quarter by 10, by multiplication with rounded-up reciprocals: exact below 10^4, 10^2.
-  const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
-  const quarters = hundreds | ((halves - hundreds * 100) << 16);
-  const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;
-  return tens | ((quarters - tens * 10) << 8);
-}
+// The next two repeat one computation, because asc does not inline at -O2: the eight digits of a value below 10^8 as the
+// bytes of a word, the most significant lowest. Each half is divided by 100 and each quarter by 10, by multiplication with
+// rounded-up reciprocals, which is exact below 10^4 and 10^2.
 
 /** Writes `value` < 10^8 with all its eight digits. */
 function writeEight(dst: usize, value: u32): usize {
-  store<u64>(dst, digitsOf(value) | ZEROS);
+  const high = value / 10000;
+  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
+  const quarters = hundreds | ((halves - hundreds * 100) << 16);
+  const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;
+  store<u64>(dst, tens | ((quarters - tens * 10) << 8) | ZEROS);
   return dst + 8;
 }
 
 /** Writes `value` < 10^8 without leading zeros. */
 function writeShort(dst: usize, value: u32): usize {
-  if (value < 10) {
-    store<u8>(dst, ZERO + <u8>value);
-    return dst + 1;
-  }
-  const digits = digitsOf(value);
-  const leading = ctz(digits) & 0x38;
+  const high = value / 10000;
+  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
+  const quarters = hundreds | ((halves - hundreds * 100) << 16);
+  const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;
+  const digits = tens | ((quarters - tens * 10) << 8);
+  // A zero keeps its last digit.
+  const leading = ctz(digits | 0x0100000000000000) & 0x38;
   store<u64>(dst, (digits | ZEROS) >> leading);
   return dst + 8 - <usize>(leading >> 3);
 }
