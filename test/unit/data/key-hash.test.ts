@@ -6,6 +6,7 @@ import type { ScalarType } from "../../../src/data/data-type.ts";
 import { FLOAT64, INT64, TEXT } from "../../../src/data/data-type.ts";
 import { keyGroup } from "../../../src/data/key-group.ts";
 import { canonicalKeyBytes, type KeyValue, keyHash, xxh64 } from "../../../src/data/key-hash.ts";
+import { isUpdating } from "../../support/golden.ts";
 
 const GOLDEN = new URL("../../golden/wire/key-hash.json", import.meta.url);
 
@@ -123,8 +124,7 @@ describe("key hash", () => {
 
   it("is what the golden file says", () => {
     const actual = golden();
-    if (process.env["UPDATE_GOLDEN"] === "1" && process.env["CI"] === undefined)
-      writeFileSync(GOLDEN, `${JSON.stringify(actual, undefined, 2)}\n`);
+    if (isUpdating(process.env)) writeFileSync(GOLDEN, `${JSON.stringify(actual, undefined, 2)}\n`);
     expect(JSON.parse(JSON.stringify(actual))).to.deep.equal(JSON.parse(readFileSync(GOLDEN, "utf8")));
     expect(actual.length).to.be.greaterThan(30);
   });

@@ -1,0 +1,25 @@
+SELECT
+  id,
+  concat(customer, '/', region) AS joined,
+  customer || ':' || note AS glued,
+  length(note) AS chars,
+  strlen(note) AS bytes,
+  substring(note, 3, 5) AS part,
+  left(note, 4) AS start,
+  right(note, 4) AS tail,
+  trim(note, ' ') AS trimmed,
+  upper(region) AS shouted,
+  lower(customer) AS quiet,
+  strpos(note, 'e') AS place,
+  replace(note, 'a', '<ä>') AS swapped,
+  split_part(note, ',', 2) AS field,
+  reverse(customer) AS backwards,
+  lpad(region, 8, '*-') AS padded,
+  rpad(region, 8, 'ü') AS filled,
+  repeat(left(note, 2), 2) AS twice,
+  starts_with(note, 'G') AS begins,
+  note LIKE '%e' AS ends,
+  note LIKE '%\_%' ESCAPE '\' OR customer LIKE '_nna' OR note LIKE '100\%' ESCAPE '\' AS has,
+  customer > 'Z' AS later
+FROM $orders
+WHERE note NOT LIKE '%control' AND (customer LIKE '%o%' OR customer ILIKE 'A%' OR note LIKE '%ü%' OR note LIKE '%_🎊%');
