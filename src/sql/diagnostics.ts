@@ -130,7 +130,7 @@ export class DiagnosticCollector {
   readonly #found: Diagnostic[] = [];
   readonly #seen = new Set<string>();
   #leftOff = 0;
-  #hasErrors = false;
+  #errorCount = 0;
 
   /** `sql` is the script as the user wrote it: spans are offsets into it. */
   constructor(sql: string) {
@@ -149,7 +149,12 @@ export class DiagnosticCollector {
 
   /** True once an error (not a warning) was reported. */
   get hasErrors(): boolean {
-    return this.#hasErrors;
+    return this.#errorCount > 0;
+  }
+
+  /** How many errors were reported, those left off included. */
+  get errorCount(): number {
+    return this.#errorCount;
   }
 
   /** All findings in the order of the text, those without a place last; at most `MAX_DIAGNOSTICS` and one that counts the rest. */
@@ -166,7 +171,7 @@ export class DiagnosticCollector {
   }
 
   #add(severity: Severity, code: DiagnosticCode, span: Span | undefined, message: string, advice: Advice): void {
-    if (severity === "error") this.#hasErrors = true;
+    if (severity === "error") this.#errorCount++;
     const key = `${code} ${span?.start} ${span?.end} ${message}`;
     if (this.#seen.has(key)) return;
     if (this.#found.length >= MAX_DIAGNOSTICS) {

@@ -4,12 +4,12 @@
  */
 
 /**
- * The first of `names` with the least distance to `name`, or `undefined` if none is near: at most a third of the name's length, and at
- * least one edit is always allowed.
+ * The first of `names` with the least distance to `name`, or `undefined` if none is near: one edit for names of 2 to 4
+ * characters, two for 5 to 7, and so on.
  */
 export function nearestName(name: string, names: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase();
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  const limit = Math.floor((wanted.length + 1) / 3);
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of names) {

@@ -85,6 +85,11 @@ export class TokenStream {
     return low;
   }
 
+  /** The tokens from `first` to before `end` as a stream of their own. */
+  slice(first: number, end: number): TokenStream {
+    return new TokenStream(this.tokens.slice(first, end));
+  }
+
   /** The span from the token at `first` to the one at `last`, both included; clamped to the tokens there are. */
   span(first: number, last: number): Span {
     const from = this.tokens[Math.min(Math.max(first, 0), this.length - 1)];
