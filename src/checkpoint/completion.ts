@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { assert } from "../core/assert.ts";
-import { type AppError, externalError, internalError, toAppError } from "../core/errors.ts";
+import { type AppError, type ErrorCode, externalError, internalError, toAppError } from "../core/errors.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { Manifest } from "./manifest.ts";
 import { encodeManifest, parseManifest } from "./manifest-codec.ts";
@@ -42,6 +42,8 @@ export interface RestorePoint {
   readonly manifest: Manifest;
   readonly skipped: readonly SkippedEpoch[];
 }
+
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set(["not-found", "checksum-mismatch", "version-mismatch"]);
 
 const u64 = z
   .string()
@@ -131,8 +133,8 @@ export async function findRestorePoint(store: ObjectStore, job: string): Promise
       return { entry, manifest, skipped };
     } catch (error) {
       const known = toAppError(error);
-      // An outage is no reason to give up work: only what will not become readable is skipped.
-      if (known.retry === "backoff" || known.domain === "internal") throw known;
+      // An outage or a lost permission is no reason to give up work: only what will not become readable is skipped.
+      if (!UNREADABLE.has(known.code)) throw known;
       skipped.push({ epoch: entry.epoch, manifest: entry.manifest, error: known });
     }
   }

@@ -3,9 +3,10 @@
  * errors: `table-format.ts`.
  */
 import { promisify } from "node:util";
-import { crc32, deflateRaw, inflateRaw } from "node:zlib";
+import { deflateRaw, inflateRaw } from "node:zlib";
 import { assert } from "../core/assert.ts";
 import type { ObjectStore, ObjectWriter } from "../storage/object-store.ts";
+import { checksumOf } from "./checksum.ts";
 import { compareSegments, type FileRef, type SegmentMeta, type SegmentRef } from "./segment.ts";
 import {
   damaged,
@@ -86,7 +87,7 @@ export class TableFileWriter {
     const indexOffset = this.#size;
     const index = encodeIndex(this.#entries);
     await this.#append(index);
-    const trailer = { indexOffset, count: this.#entries.length, indexChecksum: crc32(index), fence: this.#header.fence };
+    const trailer = { indexOffset, count: this.#entries.length, indexChecksum: checksumOf(index), fence: this.#header.fence };
     await this.#append(encodeTrailer(trailer));
     await this.#writer.finish();
     return { path: this.#path, size: this.#size, recordBytes: indexOffset - HEADER_BYTES, checksum: this.#checksum };
@@ -99,7 +100,7 @@ export class TableFileWriter {
 
   async #append(bytes: Uint8Array): Promise<void> {
     await this.#writer.write(bytes);
-    this.#checksum = crc32(bytes, this.#checksum);
+    this.#checksum = checksumOf(bytes, this.#checksum);
     this.#size += bytes.length;
   }
 }
@@ -186,7 +187,7 @@ export async function readTableFile(store: ObjectStore, path: string): Promise<T
     throw damaged(path, trailerOffset, "the trailer does not fit the file");
   }
   const index = await store.getRange(path, trailer.indexOffset, trailerOffset - trailer.indexOffset);
-  if (crc32(index) !== trailer.indexChecksum) throw damaged(path, trailer.indexOffset, "the index's checksum is wrong");
+  if (checksumOf(index) !== trailer.indexChecksum) throw damaged(path, trailer.indexOffset, "the index's checksum is wrong");
   const refs = decodeIndex(index).map(({ frameLength: _, ...entry }) => ({ ...entry, file: path }));
   return { header, refs: refs.sort(compareSegments) };
 }
@@ -205,7 +206,7 @@ export async function verifyTableFile(store: ObjectStore, path: string, expected
   for await (const _ of readSegments(store, contents.refs));
   if (expected === undefined) return contents;
   const bytes = await store.get(path);
-  if (bytes.length !== expected.size || crc32(bytes) !== expected.checksum) {
+  if (bytes.length !== expected.size || checksumOf(bytes) !== expected.checksum) {
     throw damaged(path, 0, `it has ${bytes.length} bytes and is not the file of ${expected.size} bytes that was recorded`);
   }
   return contents;

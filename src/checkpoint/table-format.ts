@@ -13,8 +13,8 @@
  * record header and trailer, and of the checksums in them, are the same in every version: a checksum is checked before a version, so that a
  * flipped bit is never mistaken for a file of the future. Subtask and parallelism give the range of key groups (`data/key-group.ts`).
  */
-import { crc32 } from "node:zlib";
 import { type AppError, externalError } from "../core/errors.ts";
+import { checksumOf } from "./checksum.ts";
 import { describeSegment, type SegmentMeta, type SegmentRef } from "./segment.ts";
 
 /** Version written, and the only one read. */
@@ -76,14 +76,14 @@ export function encodeHeader(header: TableFileHeader): Uint8Array {
   view.setUint32(20, header.parallelism, true);
   view.setBigUint64(24, BigInt(header.epoch), true);
   view.setBigUint64(32, header.fence, true);
-  view.setUint32(60, crc32(bytes.subarray(0, 60)), true);
+  view.setUint32(60, checksumOf(bytes.subarray(0, 60)), true);
   return bytes;
 }
 
 /** The inverse of `encodeHeader`. Throws `checksum-mismatch` or `version-mismatch`. */
 export function decodeHeader(bytes: Uint8Array, file: string): TableFileHeader {
   const view = viewOf(bytes);
-  if (!startsWith(bytes, MAGIC) || view.getUint32(60, true) !== crc32(bytes.subarray(0, 60)))
+  if (!startsWith(bytes, MAGIC) || view.getUint32(60, true) !== checksumOf(bytes.subarray(0, 60)))
     throw damaged(file, 0, "the header's checksum is wrong");
   checkVersion(view.getUint32(8, true), file);
   return {
@@ -106,7 +106,7 @@ export function encodeRecordHeader(header: RecordHeader, payload: Uint8Array): {
   view.setUint32(24, header.deflated ? DEFLATED : 0, true);
   view.setUint32(28, header.payloadLength, true);
   view.setUint32(32, header.frameLength, true);
-  const checksum = crc32(payload, crc32(bytes.subarray(0, 36)));
+  const checksum = checksumOf(payload, checksumOf(bytes.subarray(0, 36)));
   view.setUint32(36, checksum, true);
   return { bytes, checksum };
 }
@@ -120,7 +120,7 @@ export function decodeRecord(bytes: Uint8Array, ref: SegmentRef): { readonly hea
   if (bytes.length < RECORD_HEADER_BYTES) throw fault("the record is too short");
   const view = viewOf(bytes);
   const payload = bytes.subarray(RECORD_HEADER_BYTES);
-  const checksum = crc32(payload, crc32(bytes.subarray(0, 36)));
+  const checksum = checksumOf(payload, checksumOf(bytes.subarray(0, 36)));
   if (checksum !== view.getUint32(36, true)) throw fault("the checksum is wrong in the record");
   if (checksum !== ref.checksum) throw fault("another version is stored than the one recorded");
   const magic = view.getUint32(0, true);
@@ -183,7 +183,7 @@ export function encodeTrailer(trailer: Trailer): Uint8Array {
   view.setUint32(12, trailer.indexChecksum, true);
   view.setBigUint64(16, trailer.fence, true);
   view.setUint32(24, TABLE_FILE_VERSION, true);
-  view.setUint32(28, crc32(bytes.subarray(0, 28)), true);
+  view.setUint32(28, checksumOf(bytes.subarray(0, 28)), true);
   bytes.set(END_MAGIC, 32);
   return bytes;
 }
@@ -191,7 +191,7 @@ export function encodeTrailer(trailer: Trailer): Uint8Array {
 /** The inverse of `encodeTrailer`; `offset` is where it was read. Throws `checksum-mismatch` or `version-mismatch`. */
 export function decodeTrailer(bytes: Uint8Array, file: string, offset: number): Trailer {
   const view = viewOf(bytes);
-  const whole = startsWith(bytes.subarray(32), END_MAGIC) && view.getUint32(28, true) === crc32(bytes.subarray(0, 28));
+  const whole = startsWith(bytes.subarray(32), END_MAGIC) && view.getUint32(28, true) === checksumOf(bytes.subarray(0, 28));
   if (!whole) throw damaged(file, offset, "the end of the file is missing or its checksum is wrong");
   checkVersion(view.getUint32(24, true), file);
   return {

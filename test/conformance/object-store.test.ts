@@ -6,6 +6,7 @@ import { MemoryStore } from "../../src/storage/memory.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { S3Store } from "../../src/storage/s3.ts";
 import { type MotoServer, motoAbsence, startMoto } from "../support/moto-server.ts";
+import { requires } from "../support/requirement.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const PART = 5 << 20;
@@ -18,17 +19,12 @@ describe("object store: local", () => {
   conforms(async () => new LocalStore(temporaryFolder("store")));
 });
 
-const absence = motoAbsence();
-
-describe(`object store: s3${absence === undefined ? "" : ` [skipped: ${absence}]`}`, function () {
+describe("object store: s3", function () {
   this.timeout(90_000);
+  requires("s3", motoAbsence);
   let server: MotoServer | undefined;
   let stores = 0;
-  before(async function () {
-    if (absence !== undefined) {
-      if ((process.env["WADI_CI_REQUIRE"] ?? "").includes("s3")) expect.fail(`s3 is required here but ${absence}`);
-      this.skip();
-    }
+  before(async () => {
     server = await startMoto();
   });
   after(() => server?.stop());
