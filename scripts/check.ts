@@ -9,6 +9,8 @@ const HELP = `usage: npm run check -- [--only step,…]
   steps: ${steps.map((step) => step.name).join(", ")}
 `;
 const LANES = 2;
+/** A failed step shows so many lines; run alone, all. */
+const LINES_SHOWN = 60;
 
 /** One part of the gate. */
 export interface Step {
@@ -26,12 +28,21 @@ export interface StepResult {
   readonly output: ToolResult["output"];
 }
 
-async function runStep(step: Step): Promise<boolean> {
+/** The output of a failed step, indented, cut unless `whole`. */
+function excerpt(output: string, name: string, whole: boolean): string {
+  const lines = output.trimEnd().split("\n");
+  const shown = whole ? lines : lines.slice(0, LINES_SHOWN);
+  const rest = lines.length - shown.length;
+  const more = rest > 0 ? [`… ${rest} more lines: npm run check -- --only ${name}`] : [];
+  return [...shown, ...more].map((line) => `       ${line}\n`).join("");
+}
+
+async function runStep(step: Step, whole: boolean): Promise<boolean> {
   const startedMs = performance.now();
   const result = await step.run().catch((error: unknown) => ({ ok: false, saw: "nothing", output: String(error) }));
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   process.stdout.write(`${result.ok ? "ok    " : "FAILED"} ${step.name.padEnd(8)} ${seconds.padStart(5)} s  ${result.saw}\n`);
-  if (!result.ok) process.stdout.write(`${result.output.trimEnd().replace(/^/gm, "       ")}\n`);
+  if (!result.ok) process.stdout.write(excerpt(result.output, step.name, whole));
   return result.ok;
 }
 
@@ -47,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   const startedMs = performance.now();
   const lane = async () => {
     for (let step = queue.shift(); step !== undefined; step = queue.shift()) {
-      if (!(await runStep(step))) failed.push(step.name);
+      if (!(await runStep(step, only.length === 1))) failed.push(step.name);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

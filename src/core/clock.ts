@@ -68,9 +68,10 @@ export class ManualClock implements Clock {
     return this.#sleepers.length;
   }
 
-  /** Moves time forward by `ms` milliseconds; each sleeper that falls due sees its own deadline as the time and may sleep again. */
+  /** Lets what is ready run, then moves time forward by `ms` milliseconds; each sleeper that falls due sees its own deadline as the time and may sleep again. */
   async advance(ms: number): Promise<void> {
     const target = this.#elapsedMs + ms;
+    await settle();
     for (let next = this.#nextDue(target); next !== undefined; next = this.#nextDue(target)) {
       this.#elapsedMs = next.wakeAtMs;
       this.#wake(next);
