@@ -8,8 +8,6 @@
 import type { Ident, QualifiedName, TypeNode } from "./name.ts";
 import type { Span } from "./source-text.ts";
 
-// ---------------------------------------------------------------------------------------------------------- expressions
-
 /** Binary operators by their one spelling here: `!=` is `<>`, `==` is `=`, `#` is `^` (bitwise XOR, as DataFusion). */
 export type BinaryOperator =
   | "or"
