@@ -1,6 +1,6 @@
 /**
  * Opens an object store by its URL: `file:///dir` or a path, `memory://name`, `s3://bucket/prefix?endpoint=…&region=…`, and the form
- * `s3::http://host:port/bucket/prefix` that Arroyo's settings use. S3's client is loaded only when it is needed: it takes long.
+ * `s3::http://host:port/bucket/prefix` that Arroyo's settings use.
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { LocalStore } from "./local.ts";
 import { MemoryStore } from "./memory.ts";
 import { objectPathFault } from "./object-path.ts";
 import type { ObjectStore } from "./object-store.ts";
-import type { S3Location } from "./s3.ts";
+import { type S3Location, S3Store } from "./s3.ts";
 
 /** Memory stores by name, so that the parts of one thread that open the same name meet. */
 const memoryStores = new Map<string, MemoryStore>();
@@ -30,10 +30,8 @@ export async function openObjectStore(url: string): Promise<ObjectStore> {
       return new LocalStore(location.folder);
     case "memory":
       return openMemoryStore(location.name);
-    case "s3": {
-      const { S3Store } = await import("./s3.ts");
-      return new S3Store(location);
-    }
+    case "s3":
+      return S3Store.open(location);
   }
 }
 

@@ -2,14 +2,7 @@
  * Writes an object to S3: up to one part's size in one request, above that as a multipart upload whose parts all have the same size (R2 asks
  * for that). A few parts are under way at a time; memory is that many parts.
  */
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  PutObjectCommand,
-  type S3Client,
-  UploadPartCommand,
-} from "@aws-sdk/client-s3";
+import type * as Sdk from "@aws-sdk/client-s3";
 import type { ObjectWriter } from "./object-store.ts";
 import { s3Error } from "./s3-error.ts";
 import { type StoreTarget, storeError } from "./store-error.ts";
@@ -28,7 +21,8 @@ interface Part {
 /** See the file's comment; the contract is `ObjectWriter`'s. */
 export class S3Writer implements ObjectWriter {
   size = 0;
-  readonly #client: S3Client;
+  readonly #sdk: typeof Sdk;
+  readonly #client: Sdk.S3Client;
   readonly #object: { readonly Bucket: string; readonly Key: string };
   readonly #partBytes: number;
   readonly #target: StoreTarget;
@@ -42,7 +36,14 @@ export class S3Writer implements ObjectWriter {
   #done = false;
 
   /** `partBytes`: 5 MiB at least on AWS; `target` is named in errors. */
-  constructor(client: S3Client, object: { readonly Bucket: string; readonly Key: string }, partBytes: number, target: StoreTarget) {
+  constructor(
+    sdk: typeof Sdk,
+    client: Sdk.S3Client,
+    object: { readonly Bucket: string; readonly Key: string },
+    partBytes: number,
+    target: StoreTarget,
+  ) {
+    this.#sdk = sdk;
     this.#client = client;
     this.#object = object;
     this.#partBytes = partBytes;
@@ -66,14 +67,14 @@ export class S3Writer implements ObjectWriter {
   async finish(): Promise<void> {
     await this.#run(async () => {
       if (this.#uploadId === undefined) {
-        await this.#client.send(new PutObjectCommand({ ...this.#object, Body: this.#part.subarray(0, this.#filled) }));
+        await this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#object, Body: this.#part.subarray(0, this.#filled) }));
       } else {
         await this.#sendPart();
         await Promise.all(this.#underWay);
         if (this.#failure !== undefined) throw this.#failure;
         const Parts = this.#parts.sort((a, b) => a.PartNumber - b.PartNumber);
         const request = { ...this.#object, UploadId: this.#uploadId, MultipartUpload: { Parts } };
-        await this.#client.send(new CompleteMultipartUploadCommand(request));
+        await this.#client.send(new this.#sdk.CompleteMultipartUploadCommand(request));
       }
     });
     this.#done = true;
@@ -84,7 +85,7 @@ export class S3Writer implements ObjectWriter {
     this.#done = true;
     await Promise.all(this.#underWay);
     if (this.#uploadId === undefined) return;
-    const request = new AbortMultipartUploadCommand({ ...this.#object, UploadId: this.#uploadId });
+    const request = new this.#sdk.AbortMultipartUploadCommand({ ...this.#object, UploadId: this.#uploadId });
     // What cannot be removed now is found by `discardUnfinished`; the error that led here matters more.
     await this.#client.send(request).catch(() => undefined);
   }
@@ -102,13 +103,13 @@ export class S3Writer implements ObjectWriter {
     if (this.#partCount === MAX_PARTS) {
       throw storeError("unsupported", this.#target, { reason: `it is larger than ${MAX_PARTS} parts of ${this.#partBytes} bytes` });
     }
-    this.#uploadId ??= (await this.#client.send(new CreateMultipartUploadCommand(this.#object))).UploadId;
+    this.#uploadId ??= (await this.#client.send(new this.#sdk.CreateMultipartUploadCommand(this.#object))).UploadId;
     while (this.#underWay.size >= PARALLEL_PARTS) await Promise.race(this.#underWay);
     const PartNumber = ++this.#partCount;
     const Body = this.#part.subarray(0, this.#filled);
     this.#part = new Uint8Array(this.#partBytes);
     this.#filled = 0;
-    const request = new UploadPartCommand({ ...this.#object, UploadId: this.#uploadId, PartNumber, Body });
+    const request = new this.#sdk.UploadPartCommand({ ...this.#object, UploadId: this.#uploadId, PartNumber, Body });
     const sending = this.#client
       .send(request)
       .then((answer) => void this.#parts.push({ PartNumber, ETag: answer.ETag }))

@@ -6,20 +6,8 @@
  * which end in logs and job specs.
  */
 import { randomUUID } from "node:crypto";
-import {
-  AbortMultipartUploadCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandInput,
-  type ListMultipartUploadsCommandOutput,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
-} from "@aws-sdk/client-s3";
+import type * as Sdk from "@aws-sdk/client-s3";
+import type { ListMultipartUploadsCommandInput, ListMultipartUploadsCommandOutput, S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import { AppError } from "../core/errors.ts";
 import { chunksOf } from "./object-body.ts";
 import { checkFolder, checkObjectPath, checkPrefix } from "./object-path.ts";
@@ -52,18 +40,25 @@ const DELETE_BATCH = 1000;
 /** See the file's comment. */
 export class S3Store implements ObjectStore {
   readonly url: string;
+  readonly #sdk: typeof Sdk;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #keyPrefix: string;
   readonly #partBytes: number;
   #capabilities: Promise<StoreCapabilities> | undefined;
 
-  constructor(location: S3Location) {
+  private constructor(sdk: typeof Sdk, location: S3Location) {
+    this.#sdk = sdk;
     this.#bucket = location.bucket;
     this.#keyPrefix = location.prefix === "" ? "" : `${location.prefix}/`;
     this.#partBytes = location.partBytes ?? DEFAULT_PART_BYTES;
     this.url = `s3://${location.bucket}${location.prefix === "" ? "" : `/${location.prefix}`}`;
-    this.#client = new S3Client(clientConfig(location));
+    this.#client = new sdk.S3Client(clientConfig(location));
+  }
+
+  /** Makes a store; contacts nothing. Loads the SDK, which takes long and is needed by few. */
+  static async open(location: S3Location): Promise<S3Store> {
+    return new S3Store(await import("@aws-sdk/client-s3"), location);
   }
 
   probe(): Promise<StoreCapabilities> {
@@ -78,7 +73,9 @@ export class S3Store implements ObjectStore {
   async put(path: string, body: ObjectBody): Promise<void> {
     checkObjectPath(path);
     if (body instanceof Uint8Array && body.length <= this.#partBytes) {
-      await this.#run("write", path, () => this.#client.send(new PutObjectCommand({ ...this.#object(path), Body: unshared(body) })));
+      await this.#run("write", path, () =>
+        this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#object(path), Body: unshared(body) })),
+      );
       return;
     }
     const writer = await this.openWriter(path);
@@ -101,7 +98,7 @@ export class S3Store implements ObjectStore {
 
   async openWriter(path: string): Promise<ObjectWriter> {
     checkObjectPath(path);
-    return new S3Writer(this.#client, this.#object(path), this.#partBytes, this.#target("write", path));
+    return new S3Writer(this.#sdk, this.#client, this.#object(path), this.#partBytes, this.#target("write", path));
   }
 
   async get(path: string): Promise<Uint8Array> {
@@ -132,7 +129,7 @@ export class S3Store implements ObjectStore {
   async head(path: string): Promise<ObjectInfo | undefined> {
     checkObjectPath(path);
     try {
-      const answer = await this.#run("read", path, () => this.#client.send(new HeadObjectCommand(this.#object(path))));
+      const answer = await this.#run("read", path, () => this.#client.send(new this.#sdk.HeadObjectCommand(this.#object(path))));
       return { path, size: answer.ContentLength ?? 0 };
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -145,7 +142,7 @@ export class S3Store implements ObjectStore {
     let token: string | undefined;
     do {
       const page = { Bucket: this.#bucket, Prefix: this.#keyPrefix + prefix, ...(token === undefined ? {} : { ContinuationToken: token }) };
-      const answer = await this.#run("list", prefix, () => this.#client.send(new ListObjectsV2Command(page)));
+      const answer = await this.#run("list", prefix, () => this.#client.send(new this.#sdk.ListObjectsV2Command(page)));
       for (const { Key, Size } of answer.Contents ?? []) {
         // Consoles make empty "folder" objects; they are no objects of ours.
         if (Key !== undefined && !Key.endsWith("/")) yield { path: Key.slice(this.#keyPrefix.length), size: Size ?? 0 };
@@ -156,7 +153,7 @@ export class S3Store implements ObjectStore {
 
   async delete(path: string): Promise<void> {
     checkObjectPath(path);
-    await this.#run("delete", path, () => this.#client.send(new DeleteObjectCommand(this.#object(path))));
+    await this.#run("delete", path, () => this.#client.send(new this.#sdk.DeleteObjectCommand(this.#object(path))));
   }
 
   async deletePrefix(folder: string): Promise<number> {
@@ -182,12 +179,14 @@ export class S3Store implements ObjectStore {
     while (marker !== undefined) {
       const page: ListMultipartUploadsCommandInput = { Bucket: this.#bucket, Prefix: this.#keyPrefix + folder, ...marker };
       const answer: ListMultipartUploadsCommandOutput = await this.#run("list", folder, () =>
-        this.#client.send(new ListMultipartUploadsCommand(page)),
+        this.#client.send(new this.#sdk.ListMultipartUploadsCommand(page)),
       );
       for (const { Key, UploadId } of answer.Uploads ?? []) {
         // Servers differ in how they treat the prefix of this request.
         if (Key === undefined || !Key.startsWith(this.#keyPrefix + folder)) continue;
-        await this.#run("delete", Key, () => this.#client.send(new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId })));
+        await this.#run("delete", Key, () =>
+          this.#client.send(new this.#sdk.AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId })),
+        );
         count++;
       }
       marker = answer.IsTruncated === true ? nextMarker(answer.NextKeyMarker, answer.NextUploadIdMarker) : undefined;
@@ -220,18 +219,18 @@ export class S3Store implements ObjectStore {
 
   async #putConditionally(path: string, bytes: Uint8Array): Promise<void> {
     const request = { ...this.#object(path), Body: unshared(bytes), IfNoneMatch: "*" };
-    await this.#run("write", path, () => this.#client.send(new PutObjectCommand(request)));
+    await this.#run("write", path, () => this.#client.send(new this.#sdk.PutObjectCommand(request)));
   }
 
   async #read(path: string, range: { readonly Range?: string }): Promise<Uint8Array<ArrayBuffer>> {
-    const answer = await this.#client.send(new GetObjectCommand({ ...this.#object(path), ...range }));
+    const answer = await this.#client.send(new this.#sdk.GetObjectCommand({ ...this.#object(path), ...range }));
     const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
     return new Uint8Array(bytes);
   }
 
   async #deleteBatch(folder: string, paths: readonly string[]): Promise<void> {
     const Objects = paths.map((path) => ({ Key: this.#keyPrefix + path }));
-    const request = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } });
+    const request = new this.#sdk.DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } });
     const answer = await this.#run("delete", folder, () => this.#client.send(request));
     const fault = answer.Errors?.[0];
     if (fault === undefined) return;

@@ -31,7 +31,7 @@ describe("object store: s3", function () {
   conforms(async () => {
     if (server === undefined) return expect.fail("the server was not started");
     stores++;
-    return new S3Store({ bucket: server.bucket, prefix: `store-${stores}`, endpoint: server.endpoint, partBytes: PART });
+    return S3Store.open({ bucket: server.bucket, prefix: `store-${stores}`, endpoint: server.endpoint, partBytes: PART });
   });
 });
 

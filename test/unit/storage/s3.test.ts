@@ -13,7 +13,7 @@ describe("S3 store against a server that misbehaves", function () {
 
   async function storeWith(answer: (method: string, index: number, condition: string | undefined) => StubAnswer): Promise<S3Store> {
     server = await startStubS3((request, index) => answer(request.method ?? "", index, request.headers["if-none-match"]));
-    return new S3Store({ bucket: "b", prefix: "p", endpoint: server.endpoint });
+    return S3Store.open({ bucket: "b", prefix: "p", endpoint: server.endpoint });
   }
 
   it("finds that a server ignores If-None-Match and refuses put-if-absent", async () => {
@@ -75,7 +75,7 @@ describe("S3 store against a server that misbehaves", function () {
     await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
     const { port } = closed.address() as { port: number };
     await new Promise((resolve) => closed.close(resolve));
-    const store = new S3Store({ bucket: "b", prefix: "", endpoint: `http://127.0.0.1:${port}` });
+    const store = await S3Store.open({ bucket: "b", prefix: "", endpoint: `http://127.0.0.1:${port}` });
     const error = await rejection(store.get("x"), "connection-lost", '"x"', "s3://b");
     expect(error.retry).to.equal("backoff");
   });
