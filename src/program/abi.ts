@@ -39,8 +39,10 @@ export interface ModuleExports {
   // sources over bytes
   /** Address of `vertex`' input area, at least `capacity` bytes plus 64 of padding; contents survive growth. */
   inputBuffer(vertex: number, capacity: number): number;
+  /** Time of reading, ns: the event time of rows whose source has none of its own. */
+  setTime(ns: bigint): void;
   /**
-   * Parses at most `maxRows` rows from input area [from, to) and pushes them downstream. Only whole lines are consumed, except
+   * Parses at most `maxRows` rows from the addresses [from, to) inside the input area and pushes them downstream. Only whole lines are consumed, except
    * under `last` (the input ends at `to`). `position` is the input position of byte `from` (for the error rows); `partition` the
    * source partition. Afterwards `scanBytes` and `scanRows` say what was consumed.
    */
