@@ -54,7 +54,7 @@ export async function runSuites(files: readonly string[], options: SuiteOptions 
   const folder = mkdtempSync(join(tmpdir(), "wadi-tests-"));
   const report = join(folder, "report.jsonl");
   const args = [toolPath("mocha", "mocha"), "--exit", "--reporter", join(ROOT, "test", "support", "reporter.cjs"), ...files];
-  const env = { ...options.env, WADI_TEST_REPORT: report };
+  const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", ...options.env, WADI_TEST_REPORT: report };
   try {
     const ran = options.quiet === true ? await runNode(args, env) : { code: await runNodeInherited(args, env), output: "" };
     return readReport(report, ran.code, ran.output);
