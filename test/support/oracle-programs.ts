@@ -151,7 +151,13 @@ export class ProgramBuilder {
   /** Encode and sink. Several inputs are several INSERTs. */
   sink(table: string, from: readonly Built[], keyColumns: readonly number[] = []): void {
     const encoded = from.map((f) => {
-      const shape = f.output.columns.map((c, i) => ({ name: c.name, type: c.type, nullable: c.nullable, column: i }));
+      const isAmbiguous = new Set(f.output.columns.map((c) => c.name)).size < f.output.columns.length;
+      const shape = f.output.columns.map((c, i) => ({
+        name: isAmbiguous ? `o${i}` : c.name,
+        type: c.type,
+        nullable: c.nullable,
+        column: i,
+      }));
       const operator: Operator = { kind: "encode", format: f.output.updating ? DEBEZIUM_FORMAT : JSON_FORMAT, shape, keyColumns };
       return this.#add("encode", operator, { columns: [], updating: false }, [{ from: f }]);
     });
