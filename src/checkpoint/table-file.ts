@@ -43,6 +43,8 @@ export class TableFileWriter {
   readonly #entries: IndexEntry[] = [];
   #size = 0;
   #checksum = 0;
+  /** The newest append: the next one stores after it. */
+  #last: Promise<SegmentRef> | undefined;
 
   private constructor(writer: ObjectWriter, path: string, header: TableFileHeader) {
     this.#writer = writer;
@@ -63,27 +65,21 @@ export class TableFileWriter {
   }
 
   /**
-   * Appends a segment's frame, deflated if that makes it smaller; returns its reference, valid once `finish` has resolved. Calls must not
-   * overlap. The buffer belongs to the writer until the promise resolves.
+   * Appends a segment's frame, deflated if that makes it smaller; returns its reference, valid once `finish` has resolved. Calls may overlap:
+   * frames are deflated side by side and stored in the order of the calls. The buffer belongs to the writer until the promise resolves.
    */
-  async append(segment: SegmentMeta, frame: Uint8Array): Promise<SegmentRef> {
+  append(segment: SegmentMeta, frame: Uint8Array): Promise<SegmentRef> {
     assert(frame.length <= MAX_FRAME_BYTES, `a state frame of ${frame.length} bytes exceeds ${MAX_FRAME_BYTES} bytes`);
-    const packed = await deflate(frame, { level: DEFLATE_LEVEL });
-    const deflated = packed.length < frame.length;
-    const payload = deflated ? packed : frame;
-    const { table, partition, rows } = segment;
-    const header = { table, partition, segment: segment.segment, rows, deflated, payloadLength: payload.length, frameLength: frame.length };
-    const { bytes, checksum } = encodeRecordHeader(header, payload);
-    const offset = this.#size;
-    await this.#append(bytes);
-    await this.#append(payload);
-    const ref = { table, partition, segment: segment.segment, rows, offset, length: bytes.length + payload.length, checksum };
-    this.#entries.push({ ...ref, frameLength: frame.length });
-    return { ...ref, file: this.#path };
+    // One chunk for the whole output: each further one would be a trip to the thread pool and back.
+    const packing = deflate(frame, { level: DEFLATE_LEVEL, chunkSize: Math.max(64, frame.length) });
+    const stored = Promise.all([packing, this.#last]).then(([packed]) => this.#store(segment, frame, packed));
+    this.#last = stored;
+    return stored;
   }
 
   /** Writes index and trailer and makes the file visible and durable. */
   async finish(): Promise<FileRef> {
+    await this.#last;
     const indexOffset = this.#size;
     const index = encodeIndex(this.#entries);
     await this.#append(index);
@@ -95,7 +91,21 @@ export class TableFileWriter {
 
   /** Gives up; removes what was written. Idempotent. */
   async abort(): Promise<void> {
+    await this.#last?.catch(() => undefined);
     await this.#writer.abort();
+  }
+
+  async #store(segment: SegmentMeta, frame: Uint8Array, packed: Uint8Array): Promise<SegmentRef> {
+    const deflated = packed.length < frame.length;
+    const payload = deflated ? packed : frame;
+    const key = { table: segment.table, partition: segment.partition, segment: segment.segment, rows: segment.rows };
+    const header = { ...key, deflated, payloadLength: payload.length, frameLength: frame.length };
+    const { bytes, checksum } = encodeRecordHeader(header, payload);
+    const entry = { ...key, offset: this.#size, length: bytes.length + payload.length, checksum };
+    await this.#append(bytes);
+    await this.#append(payload);
+    this.#entries.push({ ...entry, frameLength: frame.length });
+    return { ...entry, file: this.#path };
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
@@ -119,7 +129,10 @@ export async function unpackRecord(bytes: Uint8Array, ref: SegmentRef): Promise<
     if (payload.length !== header.frameLength) throw fault();
     return { ref, frame: payload };
   }
-  const frame = await inflate(payload, { maxOutputLength: Math.max(1, header.frameLength) }).catch(() => undefined);
+  const frame = await inflate(payload, {
+    maxOutputLength: Math.max(1, header.frameLength),
+    chunkSize: Math.max(64, header.frameLength),
+  }).catch(() => undefined);
   if (frame?.length !== header.frameLength) throw fault();
   return { ref, frame };
 }
@@ -128,6 +141,9 @@ export async function unpackRecord(bytes: Uint8Array, ref: SegmentRef): Promise<
 const MAX_READ_BYTES = 8 << 20;
 /** Dead bytes between two live records that are read rather than skipped by a request of their own. */
 const MAX_GAP_BYTES = 4 << 10;
+
+/** Records unpacked side by side; as many frames are in memory. */
+const PARALLEL_UNPACKS = 8;
 
 /** One request to the store and the segments in it. */
 export interface SegmentRead {
@@ -166,7 +182,9 @@ export function planReads(refs: Iterable<SegmentRef>): readonly SegmentRead[] {
 export async function* readSegments(store: ObjectStore, refs: Iterable<SegmentRef>): AsyncGenerator<StoredSegment> {
   for (const read of planReads(refs)) {
     const bytes = await store.getRange(read.file, read.offset, read.length);
-    for (const ref of read.refs) yield unpackRecord(bytes.subarray(ref.offset - read.offset, ref.offset - read.offset + ref.length), ref);
+    const unpack = (ref: SegmentRef) => unpackRecord(bytes.subarray(ref.offset - read.offset, ref.offset - read.offset + ref.length), ref);
+    for (let i = 0; i < read.refs.length; i += PARALLEL_UNPACKS)
+      yield* await Promise.all(read.refs.slice(i, i + PARALLEL_UNPACKS).map(unpack));
   }
 }
 

@@ -2,7 +2,7 @@
  * The few file operations of the local store, as an interface, so that a test can record their order and lose power between any two of
  * them. It throws Node's system errors as they are; the store words them.
  */
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** A file open for writing. */
@@ -33,6 +33,8 @@ export interface FileSystem {
   /** Gives the file a second name, which must not exist. */
   link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Removes a folder if nothing is in it; whether it is gone now. */
+  removeEmptyFolder(path: string): Promise<boolean>;
   /** Removes a folder with everything in it; no error if it does not exist. */
   removeTree(path: string): Promise<void>;
   /** Size of a file in bytes, `undefined` if there is no such file. */
@@ -75,6 +77,16 @@ export const nodeFileSystem: FileSystem = {
   rename,
   link,
   unlink,
+  async removeEmptyFolder(path) {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return true;
+      if (hasErrno(error, "ENOTEMPTY", "EEXIST", "EACCES", "EPERM", "EBUSY")) return false;
+      throw error;
+    }
+  },
   removeTree: (path) => rm(path, { recursive: true, force: true }),
   async size(path) {
     const found = await absentAs(undefined, () => stat(path));
@@ -108,8 +120,12 @@ async function absentAs<T, U>(value: U, operation: () => Promise<T>): Promise<T 
   try {
     return await operation();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return value;
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return value;
     throw error;
   }
+}
+
+/** Whether `error` is a system error with one of these codes. */
+export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? "");
 }

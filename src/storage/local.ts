@@ -6,9 +6,9 @@
  * reason (https://danluu.com/file-consistency/). `put-if-absent` is `link`, which refuses an existing name.
  */
 import { randomUUID } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type FileSystem, type FolderEntry, nodeFileSystem, type WritableFile } from "./file-system.ts";
+import { type FileSystem, type FolderEntry, hasErrno, nodeFileSystem, type WritableFile } from "./file-system.ts";
 import { chunksOf } from "./object-body.ts";
 import { checkFolder, checkObjectPath, checkPrefix, comparePaths, TEMPORARY_PREFIX } from "./object-path.ts";
 import type { ObjectBody, ObjectInfo, ObjectStore, ObjectWriter, StoreCapabilities } from "./object-store.ts";
@@ -21,6 +21,10 @@ export interface LocalStoreOptions {
   readonly uniqueName?: () => string;
 }
 
+/** How often a folder is made again that vanishes before a file is in it. */
+const MAX_CREATE_ATTEMPTS = 5;
+const MAX_REMEMBERED_FOLDERS = 1000;
+
 /** How a temporary file becomes the object. */
 type Publish = "replace" | "if-absent";
 
@@ -30,10 +34,12 @@ export class LocalStore implements ObjectStore {
   readonly #root: string;
   readonly #fs: FileSystem;
   readonly #uniqueName: () => string;
+  /** Folders whose entry in their parent is known to be on the disk. */
+  readonly #durableFolders = new Set<string>();
 
   /** `root`: an absolute path; created by the first write. */
   constructor(root: string, options: LocalStoreOptions = {}) {
-    this.#root = root;
+    this.#root = resolve(root);
     this.url = pathToFileURL(root).href;
     this.#fs = options.fileSystem ?? nodeFileSystem;
     this.#uniqueName = options.uniqueName ?? randomUUID;
@@ -86,6 +92,11 @@ export class LocalStore implements ObjectStore {
     // Not synced: a deletion undone by a crash is repeated by whoever wanted it.
     await this.#run("delete", path, async () => {
       if ((await this.#fs.size(file)) !== undefined) await this.#fs.unlink(file).catch(unlessAbsent);
+      // A folder an epoch would add up.
+      for (let folder = dirname(file); folder !== this.#root; folder = dirname(folder)) {
+        this.#durableFolders.delete(folder);
+        if (!(await this.#fs.removeEmptyFolder(folder))) break;
+      }
     });
   }
 
@@ -93,6 +104,7 @@ export class LocalStore implements ObjectStore {
     checkFolder(folder);
     let count = 0;
     for await (const _ of this.list(folder)) count++;
+    this.#durableFolders.clear();
     await this.#run("delete", folder, () => this.#fs.removeTree(join(this.#root, folder)));
     return count;
   }
@@ -119,11 +131,34 @@ export class LocalStore implements ObjectStore {
     const file = this.#locate(path);
     const folder = dirname(file);
     return this.#run("write", path, async () => {
-      for (const made of await this.#fs.makeFolder(folder)) await this.#fs.syncFolder(dirname(made));
       const temporary = join(folder, TEMPORARY_PREFIX + this.#uniqueName());
-      const handle = await this.#fs.create(temporary);
+      const handle = await this.#createIn(folder, temporary);
       return new LocalWriter(this.#fs, handle, { temporary, file, folder, publish }, this.#target("write", path));
     });
+  }
+
+  /** Creates the file in a folder that is durable. Tried again if somebody who deletes takes the empty folder away meanwhile. */
+  async #createIn(folder: string, temporary: string): Promise<WritableFile> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#makeFolder(folder);
+        return await this.#fs.create(temporary);
+      } catch (error) {
+        if (!hasErrno(error, "ENOENT") || attempt === MAX_CREATE_ATTEMPTS) throw error;
+        this.#durableFolders.clear();
+      }
+    }
+  }
+
+  /** Also fsyncs folders that another thread made: it may not have come to it yet. */
+  async #makeFolder(folder: string): Promise<void> {
+    const made = new Set(await this.#fs.makeFolder(folder));
+    for (let at = folder; at.length > this.#root.length && !this.#durableFolders.has(at); at = dirname(at)) made.add(at);
+    if (this.#durableFolders.size > MAX_REMEMBERED_FOLDERS) this.#durableFolders.clear();
+    for (const at of [...made].sort()) {
+      await this.#fs.syncFolder(dirname(at));
+      this.#durableFolders.add(at);
+    }
   }
 
   /** Depth first, in order of full paths: a folder sorts as its name with `/`. */
@@ -238,5 +273,5 @@ function isTemporary(entry: FolderEntry): boolean {
 }
 
 function unlessAbsent(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  if (!hasErrno(error, "ENOENT")) throw error;
 }

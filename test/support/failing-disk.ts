@@ -42,6 +42,7 @@ export class FailingDisk implements FileSystem {
   async create(path: string): Promise<WritableFile> {
     this.#step("open", path);
     if (this.#names.has(path)) throw errno("EEXIST");
+    if (!this.#folders.has(dirname(path))) throw errno("ENOENT");
     const inode: Inode = { bytes: [], durable: undefined };
     this.#names.set(path, inode);
     return {
@@ -69,10 +70,9 @@ export class FailingDisk implements FileSystem {
 
   async syncFolder(path: string): Promise<void> {
     this.#step("fsync-folder", path);
-    for (const names of [this.#durableNames]) {
-      for (const name of [...names.keys()]) if (dirname(name) === path) names.delete(name);
-      for (const [name, inode] of this.#names) if (dirname(name) === path) names.set(name, inode);
-    }
+    for (const name of [...this.#durableNames.keys()]) if (dirname(name) === path) this.#durableNames.delete(name);
+    for (const [name, inode] of this.#names) if (dirname(name) === path) this.#durableNames.set(name, inode);
+    for (const folder of [...this.#durableFolders]) if (folder !== "/" && dirname(folder) === path) this.#durableFolders.delete(folder);
     for (const folder of this.#folders) if (dirname(folder) === path) this.#durableFolders.add(folder);
   }
 
@@ -92,6 +92,13 @@ export class FailingDisk implements FileSystem {
     this.#step("unlink", path);
     this.#find(path);
     this.#names.delete(path);
+  }
+
+  async removeEmptyFolder(path: string): Promise<boolean> {
+    if ((await this.readFolder(path)).length > 0) return false;
+    this.#step("rmdir", path);
+    this.#folders.delete(path);
+    return true;
   }
 
   async removeTree(path: string): Promise<void> {

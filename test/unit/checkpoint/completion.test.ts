@@ -79,6 +79,9 @@ describe("completion record", () => {
     expect(nextFence(record)).to.equal(2n);
     await takeOver(store, JOB, run(2n), 1);
     await rejection(complete(store, 2, 1n), "fenced", '"run_1"', "fence 1", '"run_2"', "fence 2");
+    await rejection(recordComplete(store, JOB, await writeManifest(store, { ...manifestOf(2, 1n), run: "run_2" })), "fenced");
+    const twin = await writeManifest(store, { ...manifestOf(2, 2n), run: "run_twin" });
+    await rejection(recordComplete(store, JOB, twin), "fenced", '"run_twin"');
     await rejection(forgetEpochs(store, JOB, run(1n), new Set()), "fenced");
     await rejection(takeOver(store, JOB, run(2n), 1), "fenced");
     await rejection(takeOver(store, JOB, run(1n), 1), "fenced");
@@ -154,6 +157,14 @@ describe("restore ladder", () => {
     await store.put(path(entries, 2), await store.get(path(entries, 1)));
     const point = await findRestorePoint(store, JOB);
     expect(point?.skipped[0]?.error.message).to.contain("not the manifest that was recorded for epoch 3");
+  });
+
+  it("falls back past another manifest of the same epoch and run", async () => {
+    const { store } = await threeEpochs();
+    await writeManifest(store, { ...manifestOf(3, 1n), createdAtNs: 5n });
+    const point = await findRestorePoint(store, JOB);
+    expect(point?.entry.epoch).to.equal(2);
+    expect(point?.skipped[0]?.error).to.include({ code: "checksum-mismatch" });
   });
 
   it("falls back past an epoch whose files are missing or have another size", async () => {

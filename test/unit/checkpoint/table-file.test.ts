@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { SegmentMeta, SegmentRef } from "../../../src/checkpoint/segment.ts";
 import { planReads, readSegments, readTableFile, TableFileWriter, verifyTableFile } from "../../../src/checkpoint/table-file.ts";
-import { AppError } from "../../../src/core/errors.ts";
+import { AppError, externalError } from "../../../src/core/errors.ts";
 import { Prng } from "../../../src/core/prng.ts";
 import { MemoryStore } from "../../../src/storage/memory.ts";
 import { writeTable } from "../../support/checkpoint-samples.ts";
@@ -66,6 +66,38 @@ describe("table file", () => {
     await writer.append(segment(0), new Uint8Array(10));
     expect(writer.count).to.equal(1);
     expect(await store.head(PATH)).to.equal(undefined);
+    await writer.abort();
+    expect(await store.head(PATH)).to.equal(undefined);
+  });
+
+  it("stores frames in the order of overlapping calls", async () => {
+    const store = new MemoryStore();
+    const writer = await TableFileWriter.open(store, PATH, { vertex: 1, subtask: 0, parallelism: 2, epoch: 7, fence: 3n });
+    const given = frames(new Prng(9), 100, 20_000);
+    const appends = given.map(([meta, frame]) => writer.append(meta, frame));
+    const file = await writer.finish();
+    const refs = await Promise.all(appends);
+    for (const [i, ref] of refs.entries())
+      expect(ref.offset).to.equal(i === 0 ? 64 : (refs[i - 1]?.offset ?? 0) + (refs[i - 1]?.length ?? 0));
+    await verifyTableFile(store, PATH, file);
+    const found = await collect(store, refs);
+    for (const [meta, frame] of given) expect(Buffer.compare(found.get(meta.segment) ?? Buffer.from("?"), frame)).to.equal(0);
+  });
+
+  it("fails every append after one that could not be stored, and then finish", async () => {
+    const store = new MemoryStore();
+    const inner = await store.openWriter(PATH);
+    let writes = 0;
+    store.openWriter = async () => ({
+      size: 0,
+      write: (chunk) => (++writes > 3 ? Promise.reject(externalError("disk-full", "no space left")) : inner.write(chunk)),
+      finish: () => inner.finish(),
+      abort: () => inner.abort(),
+    });
+    const writer = await TableFileWriter.open(store, PATH, { vertex: 1, subtask: 0, parallelism: 2, epoch: 7, fence: 3n });
+    const results = await Promise.allSettled([0, 1, 2, 3].map((i) => writer.append(segment(i), Uint8Array.of(i))));
+    expect(results.map((result) => result.status)).to.deep.equal(["fulfilled", "rejected", "rejected", "rejected"]);
+    await rejection(writer.finish(), "disk-full");
     await writer.abort();
     expect(await store.head(PATH)).to.equal(undefined);
   });
@@ -146,6 +178,26 @@ describe("damage to a table file", () => {
     await store.put(PATH, await other.get(PATH));
     await rejection(verifyTableFile(store, PATH, written.file), "checksum-mismatch", PATH, "recorded");
     await rejection(collect(store, written.refs), "checksum-mismatch", PATH);
+  });
+
+  it("is detected when an older version of a segment stands in its place", async () => {
+    const old = await writeTable(store, PATH, [[segment(1), Uint8Array.of(1, 2, 3)]]);
+    await writeTable(store, PATH, [[segment(1), Uint8Array.of(1, 2, 4)]]);
+    await rejection(collect(store, old.refs), "checksum-mismatch", "another version");
+  });
+
+  it("is detected when a record's lengths contradict each other", async () => {
+    for (const size of [3, 300]) {
+      const { refs } = await writeTable(store, PATH, [[segment(1), new Uint8Array(size)]]);
+      const ref = refs[0] as SegmentRef;
+      const record = await store.get(PATH);
+      const at = ref.offset;
+      record[at + 32] = (record[at + 32] ?? 0) ^ 1;
+      const checksum = crc32(record.subarray(at + 40, at + ref.length), crc32(record.subarray(at, at + 36)));
+      new DataView(record.buffer).setUint32(at + 36, checksum, true);
+      await store.put(PATH, record);
+      await rejection(collect(store, [{ ...ref, checksum }]), "checksum-mismatch", "recorded length");
+    }
   });
 
   it("is told apart from a file of a newer version", async () => {

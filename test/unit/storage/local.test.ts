@@ -46,6 +46,32 @@ describe("local store: fsync rule", () => {
     ]);
   });
 
+  it("fsyncs a folder that another thread has just made, once", async () => {
+    const disk = new FailingDisk();
+    const [one, other] = [storeOn(disk), new LocalStore("/data", { fileSystem: disk, uniqueName: () => "other" })];
+    await one.put("a/x", NEW);
+    disk.log.length = 0;
+    await other.put("a/y", NEW);
+    await other.put("a/z", NEW);
+    expect(disk.log.filter((line) => line === "fsync-folder /data")).to.have.length(1);
+    expect(disk.log[0]).to.equal("fsync-folder /data");
+  });
+
+  it("survives that an emptied folder is removed before its file is created", async () => {
+    const disk = new FailingDisk();
+    const store = storeOn(disk);
+    const makeFolder = disk.makeFolder.bind(disk);
+    let removals = 0;
+    disk.makeFolder = async (path) => {
+      const made = await makeFolder(path);
+      if (removals < 2 && (await disk.removeEmptyFolder(path))) removals++;
+      return made;
+    };
+    await store.put("a/x", NEW);
+    expect(removals).to.equal(2);
+    expect([...(await store.get("a/x"))]).to.deep.equal([...NEW]);
+  });
+
   it("puts if absent by link instead of rename", async () => {
     const disk = new FailingDisk();
     const store = storeOn(disk);
@@ -126,6 +152,34 @@ describe("local store: on a real disk", () => {
     const error = await new LocalStore(join(root, "f")).probe().catch((e: unknown) => e);
     expect(error).to.be.instanceOf(AppError);
     expect((error as AppError).message).to.contain(root);
+  });
+
+  it("removes folders that a deletion leaves empty, but not the root", async () => {
+    const root = temporaryFolder("empty");
+    const store = new LocalStore(`${root}/`);
+    for (const path of ["a/b/x", "a/b/y", "c/z"]) await store.put(path, NEW);
+    await store.delete("a/b/x");
+    expect(readdirSync(join(root, "a", "b"))).to.deep.equal(["y"]);
+    await store.delete("a/b/y");
+    expect(readdirSync(root)).to.deep.equal(["c"]);
+    await store.delete("c/z");
+    await store.delete("c/z");
+    expect(readdirSync(root)).to.deep.equal([]);
+    await store.put("a/b/x", NEW);
+    expect(readdirSync(join(root, "a", "b"))).to.deep.equal(["x"]);
+  });
+
+  it("lets many write and delete in one folder at the same time", async () => {
+    const store = new LocalStore(temporaryFolder("busy"));
+    const one = async (i: number) => {
+      for (let round = 0; round < 20; round++) {
+        await store.put(`d/e/${i}`, Uint8Array.of(i));
+        expect([...(await store.get(`d/e/${i}`))]).to.deep.equal([i]);
+        await store.delete(`d/e/${i}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, (_, i) => one(i)));
+    for await (const { path } of store.list("")) expect.fail(`${path} is left`);
   });
 
   it("hides temporary files from lists and removes them with discardUnfinished", async () => {
