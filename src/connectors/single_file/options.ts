@@ -1,0 +1,28 @@
+/**
+ * What SQL may say about a single_file table: one file of rows, read in blocks by any number of subtasks, written by one.
+ */
+import { z } from "zod";
+import type { ConnectorSpec } from "../../program/connector-spec.ts";
+
+/** Options of single_file tables. */
+export const singleFileOptions = z.object({
+  path: z.string().min(1).describe("Path of the file, relative to the working directory."),
+  compression: z.enum(["none", "gzip", "zstd"]).optional().describe("Compression of the file; a compressed file is one split."),
+  wait_for_control: z
+    .stringbool()
+    .or(z.boolean())
+    .optional()
+    .describe("Sources only: after the last row, wait until the job is stopped instead of ending. False by default."),
+});
+
+/** The single_file connector as the planner sees it. */
+export const singleFileSpec: ConnectorSpec = {
+  name: "single_file",
+  description: "Reads or writes one local file of rows.",
+  uses: ["source", "sink"],
+  options: singleFileOptions,
+  formatted: true,
+  bounded: (options) => options["wait_for_control"] !== true,
+  sinkWriters: "one",
+  sinkGuarantee: "exactly-once",
+};
