@@ -14,7 +14,11 @@ export function startThreadFile(name: string, beside: string, options: WorkerOpt
   const file = new URL(`./${name}.ts`, beside).href;
   // `require` resolves to the CommonJS build, which cannot register in 4.23; the module beside it can. `import.meta.resolve` is not there
   // when mocha loads this file as CommonJS.
-  const tsx = pathToFileURL(createRequire(beside).resolve("tsx/esm/api").replace(/\.cjs$/, ".mjs")).href;
+  const tsx = pathToFileURL(
+    createRequire(beside)
+      .resolve("tsx/esm/api")
+      .replace(/\.cjs$/, ".mjs"),
+  ).href;
   const source = `import { register } from ${JSON.stringify(tsx)}; register(); await import(${JSON.stringify(file)});`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { ...options, execArgv: [] });
 }

@@ -27,35 +27,10 @@ export interface Token {
 }
 
 /** Longest first, so that the first that fits is the longest. */
-const OPERATORS = [
-  ...["!~~*", "->>", "#>>", "<=>", "!~~", "~~*", "!~*"],
-  ...[
-    "->",
-    "#>",
-    "#-",
-    "<>",
-    "<=",
-    ">=",
-    "!=",
-    "==",
-    "=>",
-    "||",
-    "<<",
-    ">>",
-    "~~",
-    "!~",
-    "~*",
-    "@>",
-    "<@",
-    "@?",
-    "@@",
-    "?|",
-    "?&",
-    "&&",
-    "^@",
-  ],
-  ...["+", "-", "*", "/", "%", "<", ">", "=", "~", "!", "@", "#", "^", "&", "|", "?"],
-];
+const OPERATORS = (
+  "!~~* ->> #>> <=> !~~ ~~* !~* := -> #> #- <> <= >= != == => || << >> ~~ !~ ~* @> <@ @? @@ ?| ?& && ^@ " +
+  "+ - * / % < > = ~ ! @ # ^ & | ?"
+).split(" ");
 
 const SPACE = /\s+/y;
 const WORD = /[\p{L}_\u0080-\uffff][\p{L}\p{N}_$\u0080-\uffff]*/uy;
@@ -127,9 +102,9 @@ function tokenAt(sql: string, start: number, diagnostics: DiagnosticCollector): 
   if (number > start) return make("number", number);
   if (sql[start] === "$") return dollar();
   if (sql.startsWith("::", start)) return make("punctuation", start + 2);
-  if (PUNCTUATION.has(sql[start] ?? "")) return make("punctuation", start + 1);
   const operator = OPERATORS.find((op) => sql.startsWith(op, start));
   if (operator !== undefined) return make("operator", start + operator.length);
+  if (PUNCTUATION.has(sql[start] ?? "")) return make("punctuation", start + 1);
   return make("invalid", start + ((sql.codePointAt(start) ?? 0) > 0xffff ? 2 : 1));
 
   function closed(kind: TokenKind, end: number | undefined, opened: number): Token {

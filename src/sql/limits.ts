@@ -174,7 +174,8 @@ class ShapeCheck {
         return this.#refuse(token, `more than ${MAX_NESTING} EXPLAIN in one statement`, "Write EXPLAIN once.");
       return true;
     }
-    if (CLAUSE_WORDS.has(token.text)) this.#top().counts.fill(0);
+    // A chain of set operations goes on over the clauses of its parts.
+    if (CLAUSE_WORDS.has(token.text)) this.#top().counts.fill(0, 1);
     const precedence = Object.hasOwn(CLASS_OF_WORD, token.text) ? CLASS_OF_WORD[token.text] : undefined;
     return precedence === undefined || this.#operator(token, precedence);
   }

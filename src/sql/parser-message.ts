@@ -33,7 +33,10 @@ export function reportParserMessage(message: string, edited: EditedText, stream:
   const text = message.replace(/^sql parser error: /, "");
   const place = / at Line: (\d+), Column: (\d+)\.?$/.exec(text);
   const cause = place === null ? text : text.slice(0, place.index);
-  const at = place === null ? undefined : tokenAt(edited, stream, Number(place[1]), Number(place[2]));
+  const parts = /^Expected:? (.*), found: (.*)$/s.exec(cause);
+  let at = place === null ? undefined : tokenAt(edited, stream, Number(place[1]), Number(place[2]));
+  // Some messages name a token and give the place of the one after it.
+  if (at !== undefined && parts !== null && !reads(stream, at, parts[2]) && reads(stream, at - 1, parts[2])) at--;
   const span = at === undefined ? endOf(stream) : stream.span(at, at);
   if (/recursion limit/i.test(cause)) {
     diagnostics.error("limit-exceeded", span, "statement is nested too deeply for the parser", {
@@ -41,7 +44,6 @@ export function reportParserMessage(message: string, edited: EditedText, stream:
     });
     return;
   }
-  const parts = /^Expected: (.*), found: (.*)$/s.exec(cause);
   const found = at === undefined ? "end of statement" : foundText(diagnostics.source.text.slice(span.start, span.end));
   const wanted = parts?.[1];
   const shown = wanted === undefined ? plainCause(cause, found) : `expected ${inOurWords(wanted)}, found ${found}`;
@@ -55,6 +57,11 @@ function tokenAt(edited: EditedText, stream: TokenStream, line: number, column: 
   const before = stream.at(index - 1);
   if (before !== undefined && before.end > offset) index--;
   return index < stream.length ? index : undefined;
+}
+
+/** True if the token at `index` is what the parser calls `found`. */
+function reads(stream: TokenStream, index: number, found: string | undefined): boolean {
+  return stream.at(index)?.text === found?.toUpperCase();
 }
 
 /** The statement's last token: where a text that ends too early is to be continued. */

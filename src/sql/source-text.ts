@@ -23,12 +23,18 @@ export interface SourcePosition {
 export class SourceText {
   readonly text: string;
   readonly #lineStarts: readonly number[];
+  /** False for a text in which every code point is one UTF-16 unit. */
+  readonly #hasPairs: boolean;
+  /** The line that `#codePoints` is of: places come in bunches, and a script is often one long line. */
+  #indexedLine = 0;
+  #codePoints = new Int32Array(0);
 
   constructor(text: string) {
     this.text = text;
     const starts = [0];
     for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
     this.#lineStarts = starts;
+    this.#hasPairs = /[\ud800-\udbff]/.test(text);
   }
 
   /** Line and column of `offset`. */
@@ -64,10 +70,22 @@ export class SourceText {
     const start = this.#lineStarts[line - 1];
     if (start === undefined) return this.text.length;
     const end = this.#lineStarts[line] ?? this.text.length;
-    let at = start;
-    for (let left = column - 1; left > 0 && at < end; left--) at += (this.text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-    return at;
+    const points = Math.max(column - 1, 0);
+    if (!this.#hasPairs) return Math.min(start + points, end);
+    if (this.#indexedLine !== line) {
+      this.#indexedLine = line;
+      this.#codePoints = codePointOffsets(this.text, start, end);
+    }
+    return this.#codePoints[points] ?? end;
   }
+}
+
+/** The UTF-16 offset of each code point of `text` from `start` to `end`. */
+function codePointOffsets(text: string, start: number, end: number): Int32Array {
+  const offsets = new Int32Array(end - start);
+  let count = 0;
+  for (let at = start; at < end; at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1) offsets[count++] = at;
+  return offsets.subarray(0, count);
 }
 
 /** The smallest span that covers all of `spans`; at least one must be given. */

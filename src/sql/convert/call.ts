@@ -2,7 +2,7 @@
  * Function calls and the special forms that mean one. Names and argument orders of special forms are DataFusion's; see `CallExpr`.
  */
 import type { CallArgument, CallExpr, Expr, FrameBound, OrderItem, WindowFrame, WindowSpec } from "../ast.ts";
-import type { QualifiedName } from "../name.ts";
+import type { Ident, QualifiedName } from "../name.ts";
 import { type Span, unionSpan } from "../source-text.ts";
 import type { ConvertContext } from "./context.ts";
 import { field, firstPresent, listIn, listOf, type Tree, textIn, variantOf } from "./tree.ts";
@@ -21,9 +21,18 @@ const PLAIN: Omit<CallExpr, "name" | "args" | "span"> = {
   over: undefined,
 };
 
+/** Functions that SQL calls without brackets. The parser takes USER and some more for one too: those are column names here. */
+const CALLED_WITHOUT_BRACKETS: ReadonlySet<string> = new Set([
+  ...["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"],
+]);
+
 /** Converts a `Function`, with everything that may follow its arguments. */
 export function convertCall(context: ConvertContext, body: Tree, convert: ExpressionConverter): Expr {
   const name = context.name(field(body, "name"));
+  const [only] = name.parts;
+  if (field(body, "args") === "None" && only !== undefined && !CALLED_WITHOUT_BRACKETS.has(only.text.toUpperCase())) {
+    return { kind: "column", path: name.parts, span: name.span };
+  }
   const span = spanOfCall(context, name.span);
   const args = convertArguments(context, field(body, "args"), span, convert);
   const names = context.prepared.structNames.get(name.span.start);
@@ -107,14 +116,23 @@ function convertArguments(context: ConvertContext, tree: Tree, span: Span, conve
   return { list, star, distinct: field(body, "duplicate_treatment") === "Distinct", orderBy, nulls };
 }
 
-function convertArgument(context: ConvertContext, tree: Tree, span: Span, convert: ExpressionConverter): CallArgument | "star" {
+/** Converts an argument of a function or table function; `span` is the call's. */
+export function convertArgument(context: ConvertContext, tree: Tree, span: Span, convert: ExpressionConverter): CallArgument | "star" {
   const { name, body } = variantOf(tree);
   const value = variantOf(name === "Unnamed" ? body : field(body, "arg"));
   if (name === "Unnamed" && value.name === "Wildcard") return "star";
-  if ((name !== "Unnamed" && name !== "Named") || value.name !== "Expr") {
-    return { name: undefined, value: context.unsupported(span, "this kind of argument") };
-  }
-  return { name: name === "Named" ? context.ident(field(body, "name")) : undefined, value: convert(context, value.body) };
+  if (value.name !== "Expr") return { name: undefined, value: context.unsupported(span, "* of a table as an argument") };
+  return { name: argumentName(context, name, body, span), value: convert(context, value.body) };
+}
+
+function argumentName(context: ConvertContext, kind: string, body: Tree, span: Span): Ident | undefined {
+  if (kind === "Unnamed") return undefined;
+  const named = field(body, "name");
+  if (kind === "Named") return context.ident(named);
+  const { name, body: inner } = variantOf(named);
+  if (name === "Identifier") return context.ident(inner);
+  context.unsupported(span, "an argument with a computed name");
+  return undefined;
 }
 
 function nullTreatment(tree: Tree): CallExpr["nulls"] {

@@ -28,6 +28,7 @@ export class ConvertContext {
   readonly #editedSource: SourceText;
   readonly #convertQuery: QueryConverter;
   #namedWindows = new Map<string, Tree>();
+  #emptyArraysBefore = 0;
 
   /** `edited` is the text that the parser read. */
   constructor(prepared: Prepared, edited: EditedText, diagnostics: DiagnosticCollector, convertQuery: QueryConverter) {
@@ -152,6 +153,29 @@ export class ConvertContext {
   findWord(from: number, ...words: readonly string[]): number | undefined {
     for (let i = from; i < this.stream.length; i++) if (this.stream.isWord(i, ...words)) return i;
     return undefined;
+  }
+
+  /** The tokens of the span with one space between them: equal for texts that differ in case of words, space and comments only. */
+  tokenText(span: Span): string {
+    return this.stream.tokens
+      .slice(this.indexAt(span.start), this.after(span))
+      .map((token) => token.text)
+      .join(" ");
+  }
+
+  /**
+   * The span of the next empty array, `ARRAY[]` or `[]`, after those asked for before. The parser gives it no place; the `[]` of types is told
+   * apart by the name before it.
+   */
+  nextEmptyArray(): Span {
+    for (let i = this.#emptyArraysBefore; i < this.stream.length; i++) {
+      if (!this.stream.isSymbol(i, "[") || this.stream.partner(i) !== i + 1) continue;
+      const isNamed = this.stream.isWord(i - 1, "ARRAY");
+      if (!isNamed && (this.stream.isName(i - 1) || /^[\])>]/.test(this.stream.at(i - 1)?.text ?? ""))) continue;
+      this.#emptyArraysBefore = i + 2;
+      return this.stream.span(isNamed ? i - 1 : i, i + 1);
+    }
+    return this.statementSpan;
   }
 
   // ------------------------------------------------------------------------------------------------- leaves

@@ -314,14 +314,15 @@ function convertAny(context: ConvertContext, body: Tree): Expr {
 function convertArray(context: ConvertContext, body: Tree): Expr {
   const elements = convertExpressions(context, listIn(body, "elem"));
   const [first] = elements;
-  if (first === undefined) return { kind: "array", elements, span: context.statementSpan };
+  if (first === undefined) return { kind: "array", elements, span: context.nextEmptyArray() };
   return { kind: "array", elements, span: context.enclosing(first.span, flagIn(body, "named") ? 1 : 0) };
 }
 
 function convertTuple(context: ConvertContext, body: Tree): Expr {
   const elements = convertExpressions(context, listOf(body));
   const [first] = elements;
-  return { kind: "tuple", elements, span: first === undefined ? context.statementSpan : context.enclosing(first.span) };
+  if (first === undefined) return context.unsupported(context.statementSpan, "an empty list in brackets");
+  return { kind: "tuple", elements, span: context.enclosing(first.span) };
 }
 
 function convertAtTimeZone(context: ConvertContext, body: Tree): Expr {

@@ -28,7 +28,14 @@ export function convertGroupBy(context: ConvertContext, tree: Tree, select: Span
   const groupBy: Expr[] = [];
   let sets: readonly (readonly number[])[] = [[]];
   let hasSets = false;
-  const add = (trees: readonly Tree[]): number[] => convertExpressions(context, trees).map((expr) => groupBy.push(expr) - 1);
+  const places = new Map<string, number>();
+  const add = (trees: readonly Tree[]): number[] =>
+    convertExpressions(context, trees).map((expr) => {
+      const key = context.tokenText(expr.span);
+      const place = places.get(key) ?? groupBy.push(expr) - 1;
+      places.set(key, place);
+      return place;
+    });
   for (const item of listOf(items)) {
     const { name: kind, body: inner } = variantOf(item);
     const own = setsOf(kind, listOf(inner), add);

@@ -89,8 +89,10 @@ function convertBody(context: ConvertContext, tree: Tree): QueryBody {
   switch (name) {
     case "Select":
       return convertSelect(context, body);
-    case "Query":
-      return convertQuery(context, body);
+    case "Query": {
+      const query = convertQuery(context, body);
+      return { ...query, span: context.withBrackets(query.span) };
+    }
     case "SetOperation":
       return convertSetOperation(context, body);
     case "Values": {

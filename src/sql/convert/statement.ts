@@ -187,9 +187,10 @@ function convertParameters(context: ConvertContext, trees: readonly Tree[], open
   const items = context.stream.items(open);
   return trees.map((tree, i) => {
     const nameTree = field(tree, "name");
-    const name = nameTree === undefined ? undefined : context.ident(nameTree);
     const first = items[i]?.[0] ?? open + 1;
-    const type = context.typeAt(name === undefined ? first : context.after(name.span));
+    // The parser gives parameters' names no place: it is the first token.
+    const name = nameTree === undefined ? undefined : { ...context.ident(nameTree), span: context.stream.span(first, first) };
+    const type = context.typeAt(name === undefined ? first : first + 1);
     if (field(tree, "default_expr") !== undefined || field(tree, "mode") !== undefined) {
       context.unsupported(type.span, "a parameter with a mode or a default");
     }

@@ -1,10 +1,10 @@
 /**
  * FROM items and joins of the parser's tree → `ast.ts`.
  */
-import type { Join, JoinCondition, TableAlias, TableRef } from "../ast.ts";
+import type { CallArgument, Join, JoinCondition, TableAlias, TableRef } from "../ast.ts";
 import type { Ident } from "../name.ts";
 import { type Span, unionSpan } from "../source-text.ts";
-import { spanOfAll } from "./call.ts";
+import { convertArgument, spanOfAll } from "./call.ts";
 import type { ConvertContext } from "./context.ts";
 import { convertExpression, convertExpressions } from "./expression.ts";
 import { field, firstPresent, flagIn, listIn, listOf, type Tree, variantOf } from "./tree.ts";
@@ -135,13 +135,12 @@ function convertDerived(context: ConvertContext, body: Tree, alias: TableAlias |
   return { kind: "derived", query, lateral: flagIn(body, "lateral"), alias, span };
 }
 
-function tableArguments(context: ConvertContext, trees: readonly Tree[], span: Span) {
-  return trees.map((tree) => {
-    const { name, body } = variantOf(tree);
-    const value = variantOf(name === "Unnamed" ? body : field(body, "arg"));
-    if (value.name !== "Expr") return { name: undefined, value: context.unsupported(span, "this kind of argument of a table function") };
-    const named = name === "Named" ? context.ident(field(body, "name")) : undefined;
-    return { name: named, value: convertExpression(context, value.body) };
+function tableArguments(context: ConvertContext, trees: readonly Tree[], span: Span): CallArgument[] {
+  return trees.flatMap((tree) => {
+    const argument = convertArgument(context, tree, span, convertExpression);
+    if (argument !== "star") return [argument];
+    context.unsupported(span, "* as an argument of a table function");
+    return [];
   });
 }
 

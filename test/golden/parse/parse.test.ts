@@ -20,7 +20,9 @@ describe("golden: parse", () => {
         const [statement] = statements;
         const body = statement?.kind === "select-statement" ? statement.query.body : undefined;
         const items = body?.kind === "select" ? body.projection : [];
-        const shown = items.map((item) => (item.kind === "expr" && item.alias === undefined ? printSyntax(item.expr, sql, false) : printSyntax(item, sql, false)));
+        const shown = items.map((item) =>
+          item.kind === "expr" && item.alias === undefined ? printSyntax(item.expr, sql, false) : printSyntax(item, sql, false),
+        );
         const found = diagnostics.all().map((d) => `${d.code}: ${d.message}${d.hint === undefined ? "" : ` (${d.hint})`}`);
         lines.push(`${line}\n    ${[...shown, ...found].join("\n    ")}`);
       }

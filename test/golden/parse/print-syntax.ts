@@ -9,7 +9,8 @@ export function printSyntax(node: unknown, sql: string, spans: boolean): string 
   const fields = new Map(Object.entries(node));
   const span = fields.get("span") as { start: number; end: number } | undefined;
   const place = spans && span !== undefined ? ` @${JSON.stringify(sql.slice(span.start, span.end))}` : "";
-  if (fields.has("text") && fields.has("quoted")) return fields.get("quoted") === true ? `"${String(fields.get("text"))}"` : String(fields.get("text"));
+  if (fields.has("text") && fields.has("quoted"))
+    return fields.get("quoted") === true ? `"${String(fields.get("text"))}"` : String(fields.get("text"));
   if (fields.has("parts")) return (fields.get("parts") as unknown[]).map((part) => printSyntax(part, sql, spans)).join(".");
   const kind = fields.get("kind");
   if (kind === "number") return String(fields.get("text"));
