@@ -2,7 +2,7 @@
  * Builds `dist/`: the JavaScript of `src/` by tsc, and beside it the AssemblyScript sources of `src/runtime` and every other file that is
  * not TypeScript, unchanged, because pipelines are compiled against them at run time. Does nothing when `dist/` is newer than all of them.
  */
-import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { listFiles, ROOT, runNode, toolPath } from "./process.ts";
 
@@ -17,22 +17,33 @@ function isUpToDate(inputs: readonly string[]): boolean {
   return [...inputs, ...folders, ...ALSO_INPUTS].every((path) => statSync(join(ROOT, path)).mtimeMs <= builtMs);
 }
 
-/** Builds if needed; the problem's text if it failed. */
+/** Builds if needed; the problem's text if it failed. The new `dist/` is made beside the old one and replaces it when it is complete. */
 export async function build(clean = false): Promise<string | undefined> {
   const inputs = listFiles("src", "");
   if (!clean && isUpToDate(inputs)) return undefined;
   const startedAt = new Date();
-  rmSync(join(ROOT, "dist"), { recursive: true, force: true });
-  const compiled = await runNode([toolPath("typescript", "tsc"), "-p", "scripts/tsconfig.build.json"]);
-  if (compiled.code !== 0) return compiled.output;
-  for (const path of inputs) {
-    if (path.endsWith(".ts") && !path.startsWith("src/runtime/")) continue;
-    const target = join(ROOT, "dist", path.slice("src/".length));
-    mkdirSync(dirname(target), { recursive: true });
-    cpSync(join(ROOT, path), target);
+  const made = `dist-${process.pid}`;
+  try {
+    const compiled = await runNode([toolPath("typescript", "tsc"), "-p", "scripts/tsconfig.build.json", "--outDir", made]);
+    if (compiled.code !== 0) return compiled.output;
+    for (const path of inputs.filter(isAsset)) {
+      const target = join(ROOT, made, path.slice("src/".length));
+      mkdirSync(dirname(target), { recursive: true });
+      cpSync(join(ROOT, path), target);
+    }
+    writeFileSync(join(ROOT, made, ".built"), `${startedAt.toISOString()}\n`);
+    utimesSync(join(ROOT, made, ".built"), startedAt, startedAt);
+    rmSync(join(ROOT, "dist"), { recursive: true, force: true });
+    renameSync(join(ROOT, made), join(ROOT, "dist"));
+    return undefined;
+  } finally {
+    rmSync(join(ROOT, made), { recursive: true, force: true });
   }
-  writeFileSync(STAMP, `${startedAt.toISOString()}\n`);
-  return undefined;
+}
+
+/** Whether a file of `src` goes to `dist/` as it is. */
+function isAsset(path: string): boolean {
+  return !path.endsWith(".ts") || path.startsWith("src/runtime/");
 }
 
 if (process.argv[1]?.endsWith("scripts/build.ts")) {
