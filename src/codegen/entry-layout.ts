@@ -46,6 +46,7 @@ export class EntryLayout {
   #size = FIRST_SLOT;
   #flagOffset = FLAGS_OFFSET;
   #nextFlag = FIRST_FLAG;
+  #inserted = 3;
 
   get keys(): readonly KeySlot[] {
     return this.#keys;
@@ -67,8 +68,15 @@ export class EntryLayout {
     const nullMask = nullable ? this.flag().mask : 0;
     if (this.#flagOffset !== FLAGS_OFFSET) throw userError("unsupported", "more than 29 nullable key columns are not supported");
     const slot = { type, nullable, offset: this.slot(type), nullMask };
+    this.#inserted++;
     this.#keys.push(slot);
     return slot;
+  }
+
+  /** Adds the slot of a value set's value, which identifies the entry together with the keys. */
+  member(type: ScalarType): KeySlot {
+    this.#inserted++;
+    return { type, nullable: false, nullMask: 0, offset: this.slot(type) };
   }
 
   /** Adds a slot for a value of `type` to the entry and to checkpoints; returns its offset. */
@@ -107,7 +115,7 @@ export class EntryLayout {
 
   /** The layout as `runtime/state-snapshot.ts` reads it. */
   encode(): Uint8Array {
-    const words = [this.#slots.length, 3 + this.#keys.length, ...this.#slots.flatMap((s) => [s.offset, s.width])];
+    const words = [this.#slots.length, this.#inserted, ...this.#slots.flatMap((s) => [s.offset, s.width])];
     return new Uint8Array(Uint32Array.from(words).buffer);
   }
 

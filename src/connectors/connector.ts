@@ -72,7 +72,9 @@ export interface EventSource {
   readonly bounded: boolean;
   open(restored: readonly SplitPosition[] | undefined): Promise<void>;
   /** The next events to make: `count` of them from `first` by `stride`; "idle" while the rate limits; "end". */
-  next(maxRows: number): { readonly first: bigint; readonly stride: number; readonly count: number; readonly baseNs: bigint } | "idle" | "end";
+  next(
+    maxRows: number,
+  ): { readonly first: bigint; readonly stride: number; readonly count: number; readonly baseNs: bigint } | "idle" | "end";
   /** The slot has made the events of the last `next`. */
   produced(count: number, watermarkNs: bigint | undefined): void;
   wait(signal: AbortSignal): Promise<void>;

@@ -3,8 +3,6 @@
  */
 import { reserve } from "./memory.ts";
 
-/** Largest text that an expression may make. */
-export const SCRATCH_RESULT_MAX: usize = 1 << 20;
 const CAPACITY: usize = 64 << 20;
 const area: usize = reserve(CAPACITY + 4096);
 let used: usize = 0;
@@ -14,10 +12,9 @@ export function scratchReset(): void {
   used = 0;
 }
 
-/** Room for `bytes`; 0 if that is more than an expression may make, or the row has used up the area. */
-export function scratchRoom(bytes: usize): usize {
-  if (bytes > SCRATCH_RESULT_MAX + 4096 || used + bytes > CAPACITY) return 0;
-  return area + used;
+/** Room for `bytes`; 0 if the row has used up the area. */
+export function scratchRoom(bytes: u64): usize {
+  return bytes > <u64>(CAPACITY - used) ? 0 : area + used;
 }
 
 /** Keeps what was written from the last `scratchRoom` up to `end`. */

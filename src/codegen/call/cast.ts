@@ -84,12 +84,12 @@ function statusCast(scope: RowScope, from: Value, to: ScalarType): StatusCast {
     if (to.kind === "time") return call("cast", "castTime", "castResult");
   }
   if (type.kind === "timestamp" && to.kind === "date")
-    return { failed: "false", result: `<i32>${p.use("cast", "floorDivide")}(${value}, 86400000000000)` };
+    return { failed: "false", result: `${p.use("calendar", "dateOfTimestamp")}(${value})` };
   if (type.kind === "date" && to.kind === "timestamp") {
     return { failed: `${value} > 106751 || ${value} < -106751`, result: `<i64>${value} * 86400000000000` };
   }
   if (type.kind === "timestamp" && to.kind === "time") {
-    return { failed: "false", result: `${value} - ${p.use("cast", "floorDivide")}(${value}, 86400000000000) * 86400000000000` };
+    return { failed: "false", result: `${p.use("calendar", "timeOfTimestamp")}(${value})` };
   }
   if (type.kind === "timestamp" && isInteger(to)) return integerNarrowing({ ...from, type: { kind: "int64" } }, to);
   throw userError("unsupported", `a cast from ${type.kind} to ${to.kind} is not supported yet`);
@@ -129,23 +129,25 @@ function textToInteger(scope: RowScope, { value, length }: Value, to: ScalarType
   return { failed: range === "false" ? read : `${read} || ${range}`, result: `<${localType(to)}>${result}` };
 }
 
-/** Writer of `runtime/cast.ts` by kind. */
+/** Runtime file and function that writes each kind as text. */
+const WRITERS: Readonly<Record<string, readonly [string, string]>> = {
+  boolean: ["cast", "writeBooleanText"],
+  float64: ["number-write", "writeF64Sql"],
+  float32: ["number-write", "writeF32Sql"],
+  timestamp: ["time-text", "writeTimestamp"],
+  date: ["time-text", "writeDate"],
+  time: ["time-text", "writeTime"],
+};
+
 function castToText(scope: RowScope, { type, value, valid }: Value, to: ScalarType): Value {
   const p = scope.printer;
-  const writer: Readonly<Record<string, string>> = {
-    boolean: "writeBooleanText",
-    float64: "writeDoubleText",
-    float32: "writeRealText",
-    timestamp: "writeTimestampText",
-    date: "writeDateText",
-    time: "writeTimeText",
-  };
-  const name = isInteger(type) ? (integerShape(type.kind).signed ? "writeSignedText" : "writeUnsignedText") : writer[type.kind];
-  if (name === undefined) throw userError("unsupported", `a cast from ${type.kind} to text is not supported yet`);
+  const signed = isInteger(type) && integerShape(type.kind).signed;
+  const writer = isInteger(type) ? (["number-write", signed ? "writeI64" : "writeU64"] as const) : WRITERS[type.kind];
+  if (writer === undefined) throw userError("unsupported", `a cast from ${type.kind} to text is not supported yet`);
   scope.scratch = true;
-  const argument = isInteger(type) ? `<${integerShape(type.kind).signed ? "i64" : "u64"}>${value}` : value;
+  const argument = isInteger(type) ? `<${signed ? "i64" : "u64"}>${value}` : value;
   const start = scope.bind("usize", `${p.use("scratch", "scratchRoom")}(64)`);
-  const end = scope.bind("usize", `${p.use("cast", name)}(${start}, ${argument})`);
+  const end = scope.bind("usize", `${p.use(...writer)}(${start}, ${argument})`);
   p.line(`${p.use("scratch", "scratchKeep")}(${end});`);
   return { type: to, valid, value: start, length: scope.bind("usize", `${end} - ${start}`) };
 }
