@@ -56,16 +56,34 @@ export function reserve(bytes: usize): usize {
   return at;
 }
 
-/** A state segment, contents undefined. Over the state limit it is handed out all the same and the slot is told to end. */
-export function allocateSegment(): usize {
-  stateInUse += SEGMENT_SIZE;
+/** Adds `bytes` (negative: takes away) to the state in use, for state kept outside segments. */
+export function adjustStateBytes(bytes: i64): void {
+  stateInUse += <u64>bytes;
   if (stateInUse > limit) setFatal(FATAL_STATE_LIMIT, <i64>stateInUse);
+}
+
+/**
+ * A state segment, aligned to its size, contents undefined. Over the state limit it is handed out all the same and the slot
+ * is told to end.
+ */
+export function allocateSegment(): usize {
+  adjustStateBytes(SEGMENT_SIZE);
+  if (segmentPool == 0) refillSegmentPool();
   const pooled = segmentPool;
-  if (pooled != 0) {
-    segmentPool = load<usize>(pooled);
-    return pooled;
+  segmentPool = load<usize>(pooled);
+  return pooled;
+}
+
+/** Takes 1 MiB from the bump pointer: aligning each segment alone would waste half of the memory. */
+function refillSegmentPool(): void {
+  top = (top + SEGMENT_SIZE - 1) & ~(SEGMENT_SIZE - 1);
+  for (let i: usize = 16; i > 0; i--) {
+    const segment = top + (i - 1) * SEGMENT_SIZE;
+    store<usize>(segment, segmentPool);
+    segmentPool = segment;
   }
-  return reserve(SEGMENT_SIZE);
+  top += 16 * SEGMENT_SIZE + 64;
+  if (top > 0xfff00000) unreachable();
 }
 
 /** Returns a segment to the pool. */
