@@ -33,11 +33,12 @@ const OPERATORS = (
 ).split(" ");
 
 const SPACE = /\s+/y;
-const WORD = /[\p{L}_\u0080-\uffff][\p{L}\p{N}_$\u0080-\uffff]*/uy;
+/** As in PostgreSQL, every character beyond ASCII may be part of a name. */
+const WORD = /[A-Za-z_\u{80}-\u{10ffff}][\w$\u{80}-\u{10ffff}]*/uy;
 const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
 const STRING_START = /(?:[eE]|[uU]&|[nNbBxX])?'/y;
-const DOLLAR_QUOTE = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
-const PARAMETER = /\$[\p{L}\p{N}_]+/uy;
+const DOLLAR_QUOTE = /\$(?:[A-Za-z_\u{80}-\u{10ffff}][\w\u{80}-\u{10ffff}]*)?\$/uy;
+const PARAMETER = /\$[\w\u{80}-\u{10ffff}]+/uy;
 const PUNCTUATION = new Set(["(", ")", "[", "]", "{", "}", ",", ";", ".", ":"]);
 
 /** The tokens of `sql` in order. Reports strings and comments that never end; what follows their start is one `invalid` token. */

@@ -27,7 +27,7 @@ export class SourceText {
   readonly #hasPairs: boolean;
   /** The line that `#codePoints` is of: places come in bunches, and a script is often one long line. */
   #indexedLine = 0;
-  #codePoints = new Int32Array(0);
+  #codePoints: Int32Array = new Int32Array(0);
 
   constructor(text: string) {
     this.text = text;
