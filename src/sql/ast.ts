@@ -428,7 +428,7 @@ export interface Hint {
 /** One item of the select list. */
 export type SelectItem =
   | { readonly kind: "expr"; readonly expr: Expr; readonly alias: Ident | undefined; readonly span: Span }
-  /** `*` or `t.*`, less the columns of EXCEPT/EXCLUDE, with those of REPLACE computed anew. */
+  /** `*` or `t.*`, less the columns of EXCEPT/EXCLUDE, with those of REPLACE computed anew (which the parser does not read: empty). */
   | {
       readonly kind: "wildcard";
       readonly qualifier: QualifiedName | undefined;
