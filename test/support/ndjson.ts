@@ -25,7 +25,9 @@ export class JsonError extends Error {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
-const isScalarByte = (byte: number | undefined): boolean => byte !== undefined && /[-+.0-9A-Za-z]/.test(String.fromCharCode(byte));
+const SCALAR_BYTES = new Set(Buffer.from("-+.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"));
+const isScalarByte = (byte: number | undefined): boolean => byte !== undefined && SCALAR_BYTES.has(byte);
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The lines of `bytes` without their newlines; a last one without newline counts, lines of white space alone do not. */
 export function splitLines(bytes: Uint8Array): Uint8Array[] {
@@ -74,7 +76,8 @@ class Reader {
     while (isScalarByte(this.#bytes[this.#at])) this.#at++;
     if (this.#at === from) throw new JsonError("malformed JSON");
     const raw = this.#bytes.subarray(from, this.#at);
-    return { kind: /^[-0-9]/.test(String.fromCharCode(raw[0] as number)) ? "number" : "word", raw };
+    const first = raw[0] as number;
+    return { kind: first === 0x2d || (first >= 0x30 && first <= 0x39) ? "number" : "word", raw };
   }
 
   #object(from: number): JsonNode {
@@ -140,7 +143,7 @@ function keyText(raw: Uint8Array): string {
 export function decodeString(raw: Uint8Array): string {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);
+    text = UTF8.decode(raw);
   } catch {
     throw new JsonError("invalid UTF-8");
   }

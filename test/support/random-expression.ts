@@ -2,6 +2,7 @@
  * Random typed expressions over given columns, to a given depth. Every function of the registry can come up. What a profile leaves out:
  *
  * - `any`: nothing; row errors happen, but not in most rows
+ * - `sql`: what SQL cannot say: the difference of timestamps as nanoseconds, casts of floats to BOOLEAN
  * - `total`: whatever can fail on some row, for expressions over changelogs, whose passing rows the oracle never sees
  * - `duckdb`: also whatever DuckDB computes differently or only approximately
  */
@@ -13,7 +14,7 @@ import type { ScalarFunctionName } from "../../src/program/scalar-function.ts";
 import { call, column, literal } from "./oracle-programs.ts";
 import { randomInteger, randomSimpleText, randomText } from "./random-values.ts";
 
-export type ExpressionProfile = "any" | "total" | "duckdb";
+export type ExpressionProfile = "any" | "sql" | "total" | "duckdb";
 
 const INTERVAL: ScalarType = { kind: "interval" };
 const INT32: ScalarType = { kind: "int32" };
@@ -47,11 +48,14 @@ export class ExpressionGenerator {
   readonly #prng: Prng;
   readonly #columns: readonly Column[];
   readonly #profile: ExpressionProfile;
+  /** Whether row errors may happen. */
+  readonly #isFallible: boolean;
 
   constructor(prng: Prng, columns: readonly Column[], profile: ExpressionProfile = "any") {
     this.#prng = prng;
     this.#columns = columns;
     this.#profile = profile;
+    this.#isFallible = profile === "any" || profile === "sql";
   }
 
   /** An expression of `type`; `depth` 0 is a column or literal. */
@@ -81,7 +85,7 @@ export class ExpressionGenerator {
 
   #value(type: ScalarType): LiteralValue {
     const p = this.#prng;
-    if (isInteger(type)) return p.chance(1, 10) && this.#profile === "any" ? randomInteger(p, type) : this.#small(type);
+    if (isInteger(type)) return p.chance(1, 10) && this.#isFallible ? randomInteger(p, type) : this.#small(type);
     switch (type.kind) {
       case "boolean":
         return p.chance(1, 2);
@@ -130,7 +134,7 @@ export class ExpressionGenerator {
     const from = this.#castSource(type);
     if (from === undefined) return this.#call(type, depth);
     const value = this.make(from, depth - 1);
-    const safe = this.#profile === "any" ? this.#prng.chance(9, 10) : true;
+    const safe = this.#isFallible ? this.#prng.chance(9, 10) : true;
     return { kind: "cast", value, safe, type, nullable: value.nullable || safe };
   }
 
@@ -144,7 +148,7 @@ export class ExpressionGenerator {
       case "float64":
         return this.#prng.pick(duckdb ? exact.filter((t) => !t.kind.endsWith("64")) : [...numbers, TEXT]);
       case "boolean":
-        return this.#prng.pick(duckdb ? exact : [...numbers, TEXT]);
+        return this.#prng.pick(duckdb || this.#profile === "sql" ? exact : [...numbers, TEXT]);
       case "text":
         return this.#prng.pick(duckdb ? [...exact, BOOLEAN] : EXPRESSION_TYPES);
       case "timestamp":
@@ -177,7 +181,7 @@ export class ExpressionGenerator {
   }
 
   #arithmetic(type: ScalarType, sub: (t: ScalarType) => Expression): Expression {
-    const isTotal = this.#profile !== "any" && isInteger(type);
+    const isTotal = !this.#isFallible && isInteger(type);
     const name = this.#prng.pick(
       isTotal ? (["divide", "modulo"] as const) : (["add", "subtract", "multiply", "divide", "modulo", "negate", "abs"] as const),
     );
@@ -186,8 +190,7 @@ export class ExpressionGenerator {
     // Division by a literal other than 0 and −1 cannot fail; other divisors are 0 only where NULLIF was forgotten on purpose.
     if (isTotal) return call(name, [sub(type), literal(BigInt(this.#prng.between(2, 50)), type)], type);
     const zero = isInteger(type) ? 0n : 0;
-    const divisor =
-      this.#profile === "any" && this.#prng.chance(1, 10) ? sub(type) : call("nullif", [sub(type), literal(zero, type)], type);
+    const divisor = this.#isFallible && this.#prng.chance(1, 10) ? sub(type) : call("nullif", [sub(type), literal(zero, type)], type);
     return call(name, [sub(type), divisor], type);
   }
 
@@ -202,7 +205,8 @@ export class ExpressionGenerator {
         () => call("to_unixtime", [sub(TIMESTAMP)], type),
         () => call("timestamp_diff_ns", [sub(TIMESTAMP), sub(TIMESTAMP)], type),
       ];
-      return p.pick(this.#profile === "any" ? choices : choices.slice(0, this.#profile === "duckdb" ? 3 : 4))();
+      const count = { any: 5, sql: 4, total: 4, duckdb: 3 }[this.#profile];
+      return p.pick(choices.slice(0, count))();
     }
     if (type.kind === "int32" && p.chance(1, 2)) return call("date_part", [literal(p.pick(PART_UNITS), TEXT), sub(TIMESTAMP)], type);
     return this.#arithmetic(type, sub);
@@ -269,7 +273,7 @@ export class ExpressionGenerator {
 
   #textCall(sub: (t: ScalarType) => Expression): Expression {
     const p = this.#prng;
-    const any = this.#profile === "any";
+    const any = this.#isFallible;
     const low = this.#profile === "duckdb" ? 1 : -3;
     const text = (): Expression => sub(TEXT);
     const word = (): Expression => literal(p.pick(["a", "é", ",", "ab", "世", "x y"]), TEXT);
@@ -310,6 +314,6 @@ export class ExpressionGenerator {
       () => call("to_timestamp_nanos", [sub(INT64)], TIMESTAMP),
       () => call(p.pick(["to_timestamp_seconds", "to_timestamp_millis", "to_timestamp_micros"] as const), [sub(INT64)], TIMESTAMP),
     ];
-    return p.pick(this.#profile === "any" ? choices : choices.slice(0, this.#profile === "total" ? 1 : 3))();
+    return p.pick(this.#isFallible ? choices : choices.slice(0, this.#profile === "total" ? 1 : 3))();
   }
 }
