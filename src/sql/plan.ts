@@ -240,6 +240,9 @@ class ScriptPlanner {
     if (value.kind === "string") {
       diagnostics.warning("deprecated", value.span, "updating_ttl as a string is deprecated", { hint: "Write INTERVAL before it." });
     }
+    if (ns === 0n) {
+      diagnostics.warning("unbounded-state", value.span, "updating_ttl = 0 keeps every group of an updating query forever");
+    }
     this.#ttlMs = Number(ns / 1_000_000n);
   }
 

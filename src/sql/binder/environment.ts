@@ -67,8 +67,9 @@ export function foldedName(ident: Ident): string {
   return ident.quoted ? ident.text : ident.text.toLowerCase();
 }
 
-/** A hint that names the nearest of `candidates`, if one is near. */
+/** A hint that names the nearest of `candidates`, if one is near. Names of one or two letters are near to everything: no hint. */
 export function didYouMean(name: string, candidates: Iterable<string>): Advice {
+  if (name.length <= 2) return {};
   const nearest = nearestName(name, candidates);
   return nearest === undefined ? {} : { hint: `Did you mean "${nearest}"?` };
 }

@@ -46,6 +46,8 @@ export class GroupingBinder implements Grouping {
   readonly #aggregates: (Aggregate & { readonly name: string })[] = [];
   #window: TimeWindow | undefined;
   #windowGroup: { readonly expr: Expr; readonly identity: string } | undefined;
+  /** True: a window of the GROUP BY has an error, so that its use elsewhere is not blamed. */
+  #windowFailed = false;
 
   /** `input` binds expressions over the rows to be grouped. */
   constructor(input: Environment) {
@@ -77,6 +79,7 @@ export class GroupingBinder implements Grouping {
   #addWindow(call: CallExpr): void {
     const { diagnostics, scope } = this.#input;
     const window = bindTimeWindow(this.#input, call);
+    this.#windowFailed = window === undefined || scope.node.schema.updating;
     if (window === undefined) return;
     if (this.#windowGroup !== undefined) {
       diagnostics.error("invalid-window", call.span, "a GROUP BY can have only one time window");
@@ -116,6 +119,7 @@ export class GroupingBinder implements Grouping {
   }
 
   match(expr: Expr): Bound | undefined {
+    if (this.#windowFailed && isWindowCall(expr)) return UNKNOWN;
     const candidates = this.#groups.filter((g) => g.expr.kind === expr.kind && expr.kind !== "column");
     if (candidates.length === 0) return undefined;
     const silent = { ...this.#input, diagnostics: new DiagnosticCollector("") };
