@@ -28,7 +28,7 @@ import { renderPlace, type SourcePosition, SourceText, type Span } from "./sourc
  * - `unknown-table`, `unknown-column`, `unknown-field`, `unknown-function`, `unknown-variable`: the name means nothing here
  * - `ambiguous-column`: the name means several columns
  * - `duplicate-name`: a table, column, alias or option is defined twice
- * - `duplicate-option`: an option is given twice
+ * - `duplicate-option`: an option is given twice, and the last one counts (warning)
  *
  * Types and calls
  * - `type-mismatch`: operand, argument or column types do not fit and no implicit cast exists

@@ -144,11 +144,15 @@ function convertOptions(context: ConvertContext, tree: Tree): TableOption[] {
     const keyTree = field(pair, "key");
     const key = textIn(keyTree, "value");
     const keySpan = context.ownSpan(keyTree) ?? context.statementSpan;
-    if (options.some((other) => other.key === key)) {
-      context.diagnostics.error("duplicate-option", keySpan, `option "${key}" is given twice`, { hint: "Keep one of them." });
-    }
     const value = convertOptionValue(context, field(pair, "value"));
-    if (value !== undefined) options.push({ key, keySpan, value, span: unionSpan(keySpan, value.span) });
+    if (value === undefined) continue;
+    // Arroyo takes the last one without a word.
+    const earlier = options.findIndex((other) => other.key === key);
+    if (earlier !== -1) {
+      options.splice(earlier, 1);
+      context.diagnostics.warning("duplicate-option", keySpan, `option "${key}" is given twice`, { detail: "The last one counts." });
+    }
+    options.push({ key, keySpan, value, span: unionSpan(keySpan, value.span) });
   }
   return options;
 }
