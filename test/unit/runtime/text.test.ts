@@ -154,11 +154,7 @@ describe("comparing and searching text", () => {
       const alphabet = random.pick(ALPHABETS);
       const a = randomText(random, random.pick([3, 20, 60]), alphabet);
       const from = random.below(points(a).length + 1);
-      const b =
-        random
-          .pick([randomText(random, 20, alphabet), randomText(random, 2, alphabet), points(a.slice(from)).join(""), a])
-          .toWellFormed?.() ?? "";
-      if (b.includes("\ufffd")) continue;
+      const b = random.pick([randomText(random, 20, alphabet), randomText(random, 2, alphabet), points(a).slice(from).join(""), a]);
       const fault = (what: string): never => expect.fail(`${what}: "${a}" and "${b}"`);
       if (Math.sign(Number(call(m.exports.compareBytes, [a, b]))) !== compareByCodePoints(a, b)) fault("order");
       if ((call(m.exports.startsWith, [a, b]) === 1) !== a.startsWith(b)) fault("prefix");
