@@ -410,6 +410,9 @@ export class Slot {
 
   #report(vertex: number, epoch: number): void {
     this.#reported[vertex] = epoch;
+    // Rows in the partitioning buffers belong to this epoch.
+    for (const edge of this.#topology.vertices[vertex]?.channels ?? []) this.#instance.flushEdge(edge.id);
+    this.#ports.drain();
     const taken = this.#counters.take(vertex);
     const positions = this.#sources.find((source) => source.task.vertex === vertex)?.task.positions() ?? [];
     const watermarkNs = this.#control.tracker(vertex).ns;

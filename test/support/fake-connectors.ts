@@ -2,7 +2,7 @@
  * Connectors for the fake module, with the registry's shape so that slot threads can load them by URL. The source reads a file of
  * `key,timeMs,value` lines in blocks of `block_rows` lines, block b by subtask b mod parallelism; the sink writes one file per subtask and
  * truncates it to what was staged. Options of the source: path, block_rows, chunk_bytes, delay_ms (watermark = largest time − delay),
- * throttle (sleeps one turn of the event loop between chunks), unbounded (never ends). Of the sink: path, slow.
+ * throttle (waits 5 ms before every chunk), unbounded (never ends). Of the sink: path, slow.
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import type { ByteSource, Sink, SinkCommit, SourceChunk, SplitPosition, SubtaskContext } from "../../src/connectors/connector.ts";
@@ -49,7 +49,7 @@ class FakeSource implements ByteSource {
   }
 
   async read(): Promise<SourceChunk | "idle" | "end"> {
-    if (this.#operator.options["throttle"] === true) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#operator.options["throttle"] === true) await new Promise((resolve) => setTimeout(resolve, 5));
     const block = this.#blocks.find((b) => b.offset < b.end);
     this.#current = block;
     if (block === undefined) return this.bounded ? "end" : "idle";
