@@ -2,11 +2,13 @@
  * Stable identities of operators: a hash of what an operator computes, never of where it stands. Two operators with one fingerprint
  * compute the same rows, so the planner merges them; state belongs to a fingerprint, so it survives edits elsewhere in the query.
  *
- * Not part of it: names of tables and columns, unless a format reads or writes them.
+ * Not part of it: names of tables and columns, unless a format reads or writes them; and which of its fields a source reads, because that
+ * changes with every other query over the table. Readers of a source therefore refer to its columns by field, not by position.
  */
 import { createHash } from "node:crypto";
-import type { RowSchema } from "../data/schema.ts";
-import type { Operator } from "./operator.ts";
+import type { RowSchema, Shape } from "../data/schema.ts";
+import { type Expression, mapColumns } from "./expression.ts";
+import type { Operator, SourceOperator } from "./operator.ts";
 import type { Exchange } from "./program.ts";
 
 /** An input as it enters a fingerprint. */
@@ -15,6 +17,8 @@ export interface FingerprintInput {
   readonly exchange: Exchange;
   /** The source vertex' fingerprint. */
   readonly fingerprint: string;
+  /** What the input's columns are called in this fingerprint instead of their positions; see `sourceLabels`. */
+  readonly labels?: readonly string[];
 }
 
 /** Hex digits of a fingerprint. */
@@ -45,13 +49,47 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Fingerprint of a vertex. `occurrence` tells apart sinks that are meant to be written twice: 0 for the first of its kind. The order of
+ * Fingerprint of a vertex. `occurrence` tells apart vertices that are alike and not to be merged: 0 for the first of its kind. The order of
  * edges into one port does not matter.
  */
 export function vertexFingerprint(operator: Operator, output: RowSchema, inputs: readonly FingerprintInput[], occurrence: number): string {
-  const sorted = inputs.map((i) => canonicalJson(i)).sort();
-  const schema = { updating: output.updating, columns: output.columns.map((c) => [c.type, c.nullable]) };
-  return hashCanonical({ operator: semanticOperator(operator), schema, inputs: sorted, ...(occurrence === 0 ? {} : { occurrence }) });
+  const labels = commonLabels(inputs);
+  const label = (index: number): number | string => labels?.[index] ?? index;
+  const sorted = inputs
+    .map(({ port, exchange, fingerprint }) => {
+      const keys = exchange.kind === "keyed" ? exchange.keys.map((k) => label(k)) : undefined;
+      return canonicalJson({ port, exchange: exchange.kind, keys, fingerprint });
+    })
+    .sort();
+  const columns = operator.kind === "source" ? undefined : output.columns.map((c) => [c.type, c.nullable]);
+  return hashCanonical({
+    operator: semanticOperator(operator, label),
+    schema: { updating: output.updating, columns },
+    inputs: sorted,
+    ...(occurrence === 0 ? {} : { occurrence }),
+  });
+}
+
+/** Names of a source's columns by position: the path of the field, with `?` for a struct's marker; the event time last. */
+export function sourceLabels(operator: SourceOperator): readonly string[] {
+  const labels: string[] = [];
+  const visit = (shape: Shape, path: string): void => {
+    for (const field of shape) {
+      const name = `${path}${JSON.stringify(field.name)}`;
+      if (field.column !== undefined) labels[field.column] = name;
+      if (field.marker !== undefined) labels[field.marker] = `${name}?`;
+      visit(field.fields ?? [], `${name}.`);
+    }
+  };
+  visit(operator.shape, "");
+  return [...labels, "_timestamp"];
+}
+
+/** The labels that all inputs share; inputs that differ are told by position. */
+function commonLabels(inputs: readonly FingerprintInput[]): readonly string[] | undefined {
+  const [first, ...rest] = inputs;
+  const text = canonicalJson(first?.labels);
+  return rest.every((i) => canonicalJson(i.labels) === text) ? first?.labels : undefined;
 }
 
 /** Fingerprint of a program: over its vertices' fingerprints in any order. */
@@ -59,18 +97,56 @@ export function programFingerprint(vertices: readonly { readonly fingerprint: st
   return hashCanonical(vertices.map((v) => v.fingerprint).sort());
 }
 
-/** The operator without what is only for people. */
-function semanticOperator(operator: Operator): unknown {
+type Label = (index: number) => number | string;
+
+/** The operator without what is only for people, with its input's columns by label. */
+function semanticOperator(operator: Operator, label: Label): unknown {
   switch (operator.kind) {
     case "source": {
-      const { table: _table, ...rest } = operator;
-      return operator.format === undefined ? { ...rest, declared: undefined } : rest;
+      const { table: _table, shape: _shape, eventTime, watermark, declared, ...rest } = operator;
+      const labels = sourceLabels(operator);
+      const own = (index: number): string => labels[index] ?? "_timestamp";
+      const time = { eventTime: eventTime && labelled(eventTime, own), watermark: labelled(watermark, own) };
+      return { ...rest, ...time, declared: operator.format === undefined ? undefined : declared };
     }
     case "sink": {
       const { table: _table, ...rest } = operator;
       return rest;
     }
-    default:
+    case "compute":
+      return {
+        ...operator,
+        filter: operator.filter && labelled(operator.filter, label),
+        outputs: operator.outputs.map((o) => labelled(o, label)),
+      };
+    case "window-aggregate":
+    case "updating-aggregate":
+      return {
+        ...operator,
+        keys: operator.keys.map((k) => labelled(k, label)),
+        aggregates: operator.aggregates.map((a) => ({
+          ...a,
+          argument: a.argument && labelled(a.argument, label),
+          filter: a.filter && labelled(a.filter, label),
+        })),
+      };
+    case "encode":
+      return { ...operator, shape: labelledShape(operator.shape, label), keyColumns: operator.keyColumns.map((k) => label(k)) };
+    case "window-join":
       return operator;
   }
+}
+
+/** The expression as plain data, its columns by label. */
+function labelled(expression: Expression, label: Label): unknown {
+  return mapColumns(expression, (column) => ({ ...column, index: label(column.index) as number }));
+}
+
+function labelledShape(shape: Shape, label: Label): unknown {
+  return shape.map((f) => ({
+    ...f,
+    column: f.column === undefined ? undefined : label(f.column),
+    marker: f.marker === undefined ? undefined : label(f.marker),
+    fields: f.fields && labelledShape(f.fields, label),
+  }));
 }

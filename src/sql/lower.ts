@@ -5,7 +5,7 @@
 import type { ScalarType } from "../data/data-type.ts";
 import type { RowSchema, Shape, ShapeField } from "../data/schema.ts";
 import { type Expression, mapColumns } from "../program/expression.ts";
-import { canonicalJson, programFingerprint, vertexFingerprint } from "../program/fingerprint.ts";
+import { canonicalJson, type FingerprintInput, programFingerprint, sourceLabels, vertexFingerprint } from "../program/fingerprint.ts";
 import type { Operator, SourceOperator } from "../program/operator.ts";
 import { type Edge, type Exchange, PROGRAM_VERSION, type Program, type Vertex } from "../program/program.ts";
 import { validateProgram } from "../program/validate.ts";
@@ -41,19 +41,28 @@ class Lowering {
 
   /** The vertex that computes this, made if there is none. Sinks are never merged. */
   #add(operator: Operator, output: RowSchema, inputs: readonly Input[]): number {
-    const fingerprints = inputs.map((i) => ({
-      port: i.port,
-      exchange: i.exchange,
-      fingerprint: (this.vertices[i.vertex] as Vertex).fingerprint,
-    }));
-    let occurrence = 0;
-    let fingerprint = vertexFingerprint(operator, output, fingerprints, occurrence);
-    const same = this.#byFingerprint.get(fingerprint);
-    if (same !== undefined && operator.kind !== "sink") return same;
-    while (this.#byFingerprint.has(fingerprint)) {
-      occurrence++;
-      fingerprint = vertexFingerprint(operator, output, fingerprints, occurrence);
+    const fingerprinted = inputs.map((i) => this.#fingerprintInput(i));
+    for (let occurrence = 0; ; occurrence++) {
+      const fingerprint = vertexFingerprint(operator, output, fingerprinted, occurrence);
+      const same = this.#byFingerprint.get(fingerprint);
+      if (same === undefined) return this.#addNew(operator, output, inputs, fingerprint);
+      if (operator.kind !== "sink" && this.#isSame(same, operator)) return same;
     }
+  }
+
+  #fingerprintInput({ vertex, port, exchange }: Input): FingerprintInput {
+    const { operator, fingerprint } = this.vertices[vertex] as Vertex;
+    return { port, exchange, fingerprint, ...(operator.kind === "source" ? { labels: sourceLabels(operator) } : {}) };
+  }
+
+  /** Sources with one fingerprint may still read different fields: two tables over one file. All other vertices are then the same. */
+  #isSame(vertex: number, operator: Operator): boolean {
+    const known = (this.vertices[vertex] as Vertex).operator;
+    if (known.kind !== "source" || operator.kind !== "source") return true;
+    return canonicalJson({ ...known, table: "" }) === canonicalJson({ ...operator, table: "" });
+  }
+
+  #addNew(operator: Operator, output: RowSchema, inputs: readonly Input[], fingerprint: string): number {
     const id = this.vertices.length;
     const schema: RowSchema = { columns: output.columns, updating: output.updating };
     this.vertices.push({ id, name: nameVertex(operator, schema), operator, output: schema, fingerprint });

@@ -83,6 +83,7 @@ export class GroupingBinder implements Grouping {
     if (window === undefined) return;
     if (this.#windowGroup !== undefined) {
       diagnostics.error("invalid-window", call.span, "a GROUP BY can have only one time window");
+      this.#windowFailed = true;
       return;
     }
     if (scope.node.schema.updating) {

@@ -11,6 +11,7 @@ import type {
   LiteralExpression,
   LiteralValue,
 } from "../../program/expression.ts";
+import { SCALAR_FUNCTIONS } from "../../program/scalar-function.ts";
 import { literal } from "../binder/bound.ts";
 import { castLiteral } from "../functions/literal-cast.ts";
 import { type LogicalPlan, mapPlan } from "../logical-plan.ts";
@@ -102,6 +103,8 @@ function foldCase(node: CaseExpression): Expression {
 function foldCall(call: CallExpression): Expression {
   const simplified = simplifyLogic(call);
   if (simplified !== undefined) return simplified;
+  const isStrict = SCALAR_FUNCTIONS[call.function].nulls.startsWith("strict");
+  if (isStrict && call.arguments.some((a) => a.kind === "literal" && a.value === null)) return literal(null, call.type);
   if (!call.arguments.every((a) => a.kind === "literal")) return call;
   const value = evaluate(call, call.arguments as readonly LiteralExpression[]);
   return value === undefined ? call : literal(value, call.type);
@@ -148,27 +151,8 @@ function evaluate(call: CallExpression, args: readonly LiteralExpression[]): Lit
     case "coalesce":
       return args.find((x) => x.value !== null)?.value ?? null;
     default:
-      return a === null || b === null ? nullResult(call) : (evaluateArithmetic(call, a, b) ?? evaluateComparison(call, a, b));
+      return evaluateArithmetic(call, a, b) ?? evaluateComparison(call, a, b);
   }
-}
-
-const STRICT_HERE: ReadonlySet<string> = new Set([
-  "add",
-  "subtract",
-  "multiply",
-  "divide",
-  "modulo",
-  "negate",
-  "eq",
-  "ne",
-  "lt",
-  "le",
-  "gt",
-  "ge",
-]);
-
-function nullResult(call: CallExpression): null | undefined {
-  return STRICT_HERE.has(call.function) ? null : undefined;
 }
 
 function evaluateArithmetic(call: CallExpression, a: LiteralValue, b: LiteralValue): LiteralValue | undefined {
