@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { SubtaskReport } from "../../../src/checkpoint/manifest.ts";
+import { must } from "../../../src/core/assert.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { AppError } from "../../../src/core/errors.ts";
 import { Instance } from "../../../src/dataflow/instance.ts";
@@ -55,7 +56,7 @@ async function runSlot(program: Program, settings: Partial<SlotSettings> = {}): 
     clock: systemClock,
     sources,
     sinks,
-    idleMs: (v) => (program.vertices[v]?.operator as SourceOperator).idleMs,
+    idleMs: (v) => (must(program.vertices[v], "the vertex").operator as SourceOperator).idleMs,
     links: { outgoing: [], incoming: [] },
     doorbells: undefined,
     snapshots: undefined,
