@@ -59,36 +59,31 @@ const ITSELF_HIGH: v128 = i8x16(
   0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, -26, -82, -70, -70, 0x01, 0x01, 0x01, 0x01,
 );
 
-/** Errors in `block`, whose predecessor in the text is `before`, as non-zero bytes. */
-function errorsIn(block: v128, before: v128): v128 {
-  const previous = i8x16.shuffle(before, block, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
-  const low = i8x16.splat(0x0f);
-  const special = v128.and(
-    v128.and(i8x16.swizzle(BEFORE_HIGH, i8x16.shr_u(previous, 4)), i8x16.swizzle(BEFORE_LOW, v128.and(previous, low))),
-    i8x16.swizzle(ITSELF_HIGH, i8x16.shr_u(block, 4)),
-  );
-  // The second byte after a lead of three or four bytes, and the third after one of four, must be a second continuation.
-  const second = i8x16.shuffle(before, block, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
-  const third = i8x16.shuffle(before, block, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28);
-  const expected = v128.or(i8x16.sub_sat_u(second, i8x16.splat(0x60)), i8x16.sub_sat_u(third, i8x16.splat(0x70)));
-  return v128.xor(special, v128.and(expected, i8x16.splat(-128)));
-}
-
 /** Validates [p, end), with `p` at the start of a code point. */
 function validateFrom(p: usize, end: usize): bool {
+  const low = i8x16.splat(0x0f);
   let before = i8x16.splat(0);
   let errors = i8x16.splat(0);
-  while (p + BLOCK <= end) {
-    const block = v128.load(p);
-    errors = v128.or(errors, errorsIn(block, before));
+  while (true) {
+    // Zeros after the end are ASCII, so a sequence cut off by the end is one that is too short. A full block of zeros follows
+    // when the text ends with a block.
+    let block = v128.load(p);
+    const last = p + BLOCK > end;
+    if (last) block = v128.and(block, firstBytes(end - p));
+    const previous = i8x16.shuffle(before, block, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
+    const special = v128.and(
+      v128.and(i8x16.swizzle(BEFORE_HIGH, i8x16.shr_u(previous, 4)), i8x16.swizzle(BEFORE_LOW, v128.and(previous, low))),
+      i8x16.swizzle(ITSELF_HIGH, i8x16.shr_u(block, 4)),
+    );
+    // The second byte after a lead of three or four bytes, and the third after one of four, must be a second continuation.
+    const second = i8x16.shuffle(before, block, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
+    const third = i8x16.shuffle(before, block, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28);
+    const expected = v128.or(i8x16.sub_sat_u(second, i8x16.splat(0x60)), i8x16.sub_sat_u(third, i8x16.splat(0x70)));
+    errors = v128.or(errors, v128.xor(special, v128.and(expected, i8x16.splat(-128))));
+    if (last) return !v128.any_true(errors);
     before = block;
     p += BLOCK;
   }
-  // Zeros after the end are ASCII, so a sequence cut off by the end is one that is too short. A full block of zeros follows
-  // when the text ends with a block.
-  const rest = v128.and(v128.load(p), firstBytes(end - p));
-  errors = v128.or(errors, errorsIn(rest, before));
-  return !v128.any_true(errors);
 }
 
 /** How many code points the `len` bytes at `p` have: bytes that are no continuation. */
