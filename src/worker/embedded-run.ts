@@ -185,14 +185,12 @@ class EmbeddedRun {
   /** A finished run may have died between its record and its last commit. */
   async #replayCommits(): Promise<void> {
     const { program, parallelism } = this.#options;
-    const registry = (await import(this.#connectors())) as {
-      createSink(operator: unknown, context: unknown): { commit(epoch: number, staged: SinkCommit): Promise<void> };
-    };
+    const registry = (await import(this.#connectors())) as Pick<typeof import("../connectors/registry.ts"), "createSink">;
     for (const { vertex, sinks } of planRestore(must(this.#checkpoints?.restored, "the restore point").manifest, parallelism)) {
       const operator = program.vertices[vertex]?.operator;
       if (operator?.kind !== "sink") continue;
       const { table, options } = operator;
-      const sink = await registry.createSink(operator, { job: JOB, run: 0, vertex, subtask: 0, parallelism, table, options });
+      const sink = registry.createSink(operator, { job: JOB, run: 0, vertex, subtask: 0, parallelism, table, options });
       for (const { commit } of sinks) if (commit !== undefined) await sink.commit(this.#restoredEpoch, commit as SinkCommit);
     }
   }

@@ -38,10 +38,7 @@ export interface SlotThreadStart {
 }
 
 /** What a connector registry exports. */
-interface Registry {
-  createSource(operator: SourceOperator, context: SubtaskContext): ByteSource | EventSource | Promise<ByteSource | EventSource>;
-  createSink(operator: SinkOperator, context: SubtaskContext): Sink | Promise<Sink>;
-}
+type Registry = Pick<typeof import("../connectors/registry.ts"), "createSource" | "createSink">;
 
 const PROGRESS_MS = 250;
 
@@ -78,8 +75,8 @@ async function createConnectors(start: SlotThreadStart, topology: Topology): Pro
   const sinks = new Map<number, Sink>();
   for (const { id, operator } of start.run.program.vertices) {
     if (topology.vertices[id]?.void === true) continue;
-    if (operator.kind === "source") sources.set(id, await registry.createSource(operator, contextOf(start, id, operator)));
-    if (operator.kind === "sink") sinks.set(id, await registry.createSink(operator, contextOf(start, id, operator)));
+    if (operator.kind === "source") sources.set(id, registry.createSource(operator, contextOf(start, id, operator), systemClock));
+    if (operator.kind === "sink") sinks.set(id, registry.createSink(operator, contextOf(start, id, operator)));
   }
   return { sources, sinks };
 }
