@@ -1,6 +1,7 @@
 /**
  * Reading one JSON value into a column. Code printed here moves `p` behind the value, or runs `fail`, a statement that
- * leaves the function; on the fast path `fail` hands the line to the general path, which finds the reason.
+ * leaves the function; on the fast path `fail` hands the line to the general path, which finds the reason. On the general
+ * path `at` is the address of the value.
  */
 
 import { userError } from "../core/errors.ts";
@@ -86,10 +87,14 @@ function emitReadNumber(p: Printer, target: Target, [reader, result]: readonly [
     return present(p, target);
   }
   p.line(`p = ${p.use("number-read", reader)}(p);`);
-  p.block(`if (${p.use("number-read", "numStatus")} != 0)`, () => {
-    if (!target.fast) p.line(`${p.use("json-value", "numberFault")}(p, numStatus);`);
-    p.line(fail);
-  });
+  const status = p.use("number-read", "numStatus");
+  if (target.fast) p.line(`if (${status} != 0) ${fail}`);
+  else {
+    p.block(`if (${status} != 0 || !${p.use("json-scan", "endsNumber")}(p))`, () => {
+      p.line(`${p.use("json-scan", "setFault")}(${p.use("json-value", "numberFault")}(at, ${status}), -1);`);
+      p.line(fail);
+    });
+  }
   p.line(storeColumn(type, `V${index}`, "row", storedAs(type, p.use("number-read", result))));
   present(p, target);
 }

@@ -104,14 +104,13 @@ export function emitSlowPath(context: ScannerContext): void {
   emitObject(context, "object", context.fields);
   p.block("function slow(p: usize, row: usize): usize", () => {
     p.line(`p = ${p.use("json-scan", "skipBlanks")}(p);`);
-    p.block("if (load<u8>(p) != 123)", () => {
-      p.line(`${p.use("json-scan", "setFault")}(${p.use("row-errors", "MALFORMED_JSON")}, -1);`);
-      p.line("return p;");
-    });
-    p.line("p = object(p + 1, row);");
+    p.line("const isObject = load<u8>(p) == 123;");
+    p.line(`p = isObject ? object(p + 1, row) : ${p.use("json-scan", "skipValue")}(p);`);
     p.line(`if (${p.use("json-scan", "scanFault")} != 0) return p;`);
     p.line("p = skipBlanks(p);");
-    p.line("if (load<u8>(p) != 10) setFault(MALFORMED_JSON, -1);");
+    p.line(`if (load<u8>(p) != 10) ${p.use("json-scan", "setFault")}(${p.use("row-errors", "MALFORMED_JSON")}, -1);`);
+    p.line(`else if (!isObject) setFault(${p.use("row-errors", "WRONG_TYPE")}, -1);`);
+    p.line("else checkRow(row);");
     p.line("return p + 1;");
   });
 }
@@ -190,12 +189,13 @@ function emitMember(context: ScannerContext, name: string, fields: readonly Scan
 
 function emitSlowValue(context: ScannerContext, field: ScanField): void {
   const p = context.printer;
-  const fail = (column: number): string =>
-    `{ ${p.use("json-scan", "setFault")}(${p.use("row-errors", "WRONG_TYPE")}, ${column}); return p; }`;
+  const refuse = (at: string, mark: string): string =>
+    `return ${p.use("json-scan", "refuseValue")}(${at}, ${mark} + row, ${p.use("row-errors", "WRONG_TYPE")});`;
   if (field.fields !== undefined) {
     p.line(`clear${field.id}(row);`);
     p.line(`if (${p.use("json-scan", "isNull")}(p)) return ${p.use("json-scan", "skipValue")}(p);`);
-    p.line(`if (load<u8>(p) != 123) ${fail(field.marker ?? columnsBelow([field])[0] ?? -1)}`);
+    const mark = field.marker === undefined ? `N${columnsBelow([field])[0]}` : `V${field.marker}`;
+    p.line(`if (load<u8>(p) != 123) ${refuse("p", mark)}`);
     if (field.marker !== undefined) p.line(`store<u8>(V${field.marker} + row, 1);`);
     p.line(`return object${field.id}(p + 1, row);`);
     return;
@@ -206,9 +206,10 @@ function emitSlowValue(context: ScannerContext, field: ScanField): void {
     emitClearColumn(context, c, false);
     p.line(`return ${p.use("json-scan", "skipValue")}(p);`);
   });
-  const target: Target = { index: c, column, fast: false, fail: `{ ${p.use("json-scan", "blameColumn")}(${c}); return p; }` };
+  p.line("const at = p;");
+  const target: Target = { index: c, column, fast: false, fail: refuse("at", `N${c}`) };
   if (column.type.kind === "text") {
-    p.line(`if (load<u8>(p) != 34) ${fail(c)}`);
+    p.line(`if (load<u8>(p) != 34) ${refuse("at", `N${c}`)}`);
     p.line("p++;");
     emitReadText(p, target);
   } else emitReadValue(p, context, target);

@@ -22,6 +22,9 @@ import { columnWidth } from "../value.ts";
 import type { EmitContext, VertexModule } from "../vertex.ts";
 import { emitGenerator } from "./generator.ts";
 
+/** Bytes of a row at most, its newline not counted. */
+const MAX_ROW_BYTES = 16 << 20;
+
 /** What the functions below share. */
 interface SourceContext {
   readonly printer: Printer;
@@ -73,7 +76,7 @@ function plainEventTime(operator: SourceOperator): number | undefined {
 /** Buffers, `init`, `inputBuffer`, and `prepare(bytes, rows)` before each batch. */
 function emitBuffers(s: SourceContext): void {
   const p = s.printer;
-  p.declare("let IN: usize = 0;\nlet OUT: usize = 0;\nlet TIME: usize = 0;\nlet POSITIONS: usize = 0;\nlet skipping: bool = false;");
+  p.declare("let IN: usize = 0;\nlet OUT: usize = 0;\nlet TIME: usize = 0;\nlet POSITIONS: usize = 0;");
   s.columns.forEach((column, c) =>
     p.declare(`let V${c}: usize = 0;\nlet N${c}: usize = 0;\n${isVariable(column.type) ? `let B${c}: usize = 0;` : ""}`),
   );
@@ -116,17 +119,25 @@ function emitJsonLine(s: SourceContext, timestampFormat: "rfc3339" | "unix_milli
     p.line("if (next != 0) return next;");
     p.line(`${p.use("json-scan", "clearFault")}();`);
     p.line("clearRow(row);");
-    p.line("const end = slow(p, row);");
-    p.line(`if (${p.use("json-scan", "scanFault")} == 0) scanFaultCheck(row);`);
-    p.line("return end;");
+    p.line("return slow(p, row);");
   });
-  p.line("/** NOT NULL columns must have been set; the fast path sets them all. */");
-  p.block("function scanFaultCheck(row: usize): void", () => {
+  emitRowCheck(s);
+}
+
+/**
+ * `checkRow(row)`: the first column, in order, that could not take its value, or has none and needs one. The fast path takes
+ * no such lines.
+ */
+function emitRowCheck(s: SourceContext): void {
+  const p = s.printer;
+  const fault = p.use("json-scan", "setFault");
+  p.line("let mark: i32 = 0;");
+  p.block("function checkRow(row: usize): void", () => {
     s.columns.forEach((column, c) => {
-      if (column.nullable || s.markers.has(c)) return;
-      p.line(
-        `if (load<u8>(N${c} + row) == 0) { ${p.use("json-scan", "setFault")}(${p.use("row-errors", "MISSING_VALUE")}, ${c}); return; }`,
-      );
+      p.line(`mark = <i32>load<u8>(${s.markers.has(c) ? "V" : "N"}${c} + row);`);
+      const missing = !column.nullable && !s.markers.has(c);
+      if (missing) p.line(`if (mark == 0) { ${fault}(${p.use("row-errors", "MISSING_VALUE")}, ${c}); return; }`);
+      p.line(`if (mark > 1) { ${fault}(mark & 0x7f, ${c}); return; }`);
     });
   });
 }
@@ -236,16 +247,11 @@ function emitScan(s: SourceContext): void {
     p.line(`${p.use("row-errors", "setProvenance")}(partition, 0, 0);`);
     p.block("if (last == 0)", () => p.line(`end = ${p.use("json-scan", "afterLastNewline")}(p, end);`));
     p.block("else if (to > from && load<u8>(end - 1) != 10)", () => p.line("store<u8>(end, 10);\nend++;\ncompleted = true;"));
-    p.block("if (skipping)", () => {
-      p.line("skipping = false;");
-      p.line(`if (p >= end) { skipping = last == 0; ${p.use("scan-result", "setScanResult")}(to - from, 0, i64.MIN_VALUE); return 0; }`);
-      p.line(`p = ${p.use("json-scan", "findNewline")}(p) + 1;`);
-    });
     p.block("if (p >= end)", () => {
-      p.block("if (last == 0 && to - from >= 16777216)", () => {
+      p.block(`if (last == 0 && to - from > ${MAX_ROW_BYTES})`, () => {
         p.line(`${p.use("stats", "countRowsIn")}(${vertex}, 1);\n${p.use("stats", "countBad")}(${vertex}, 1);`);
         p.line(`${p.use("row-errors", "reportRow")}(${vertex}, ${p.use("row-errors", "ROW_TOO_LONG")}, position, -1, start, to - from);`);
-        p.line("skipping = true;\nsetScanResult(to - from, 1, i64.MIN_VALUE);\nreturn 0;");
+        p.line(`${p.use("scan-result", "setScanResult")}(to - from, 1, i64.MIN_VALUE);\nreturn 0;`);
       });
       p.line("setScanResult((p < to ? p : to) - start, 0, i64.MIN_VALUE);\nreturn 0;");
     });
@@ -271,7 +277,7 @@ function emitScanLoop(s: SourceContext): void {
       );
     p.line("openRow(row);\nstore<i64>(POSITIONS + (row << 3), position + <i64>(p - start));");
     p.line("const next = line(p, row);\ntaken++;");
-    p.block(`if (${p.use("json-scan", "scanFault")} == 0)`, () => {
+    p.block(`if (${p.use("json-scan", "scanFault")} == 0 && next - p <= ${MAX_ROW_BYTES + 1})`, () => {
       p.line("const reason = finish(row);");
       p.line("if (reason == 0) { row++; p = next; continue; }");
       p.line(`${p.use("json-scan", "setFault")}(reason, ${plainEventTime(s.operator) ?? -1});`);
@@ -284,11 +290,12 @@ function emitScanLoop(s: SourceContext): void {
 function emitBad(p: Printer, vertex: number): void {
   p.block("function bad(p: usize, row: usize, end: usize, completed: bool, position: i64): usize", () => {
     p.line(`const newline = ${p.use("json-scan", "findNewline")}(p);`);
-    p.line(
-      `const truncated = completed && newline + 1 == end && ${p.use("json-scan", "scanFault")} == ${p.use("row-errors", "MALFORMED_JSON")};`,
+    p.line(`let reason = ${p.use("json-scan", "scanFault")};\nlet column = ${p.use("json-scan", "scanFaultColumn")};`);
+    p.block(`if (newline - p > ${MAX_ROW_BYTES})`, () => p.line(`reason = ${p.use("row-errors", "ROW_TOO_LONG")};\ncolumn = -1;`));
+    p.block(`else if (reason == ${p.use("row-errors", "MALFORMED_JSON")} && column < 0 && completed && newline + 1 == end)`, () =>
+      p.line(`reason = ${p.use("row-errors", "TRUNCATED_ROW")};`),
     );
-    p.line(`const reason = truncated ? ${p.use("row-errors", "TRUNCATED_ROW")} : scanFault;`);
-    p.line(`${p.use("row-errors", "reportRow")}(${vertex}, reason, position, ${p.use("json-scan", "scanFaultColumn")}, p, newline - p);`);
+    p.line(`${p.use("row-errors", "reportRow")}(${vertex}, reason, position, column, p, newline - p);`);
     p.line(`${p.use("stats", "countBad")}(${vertex}, 1);`);
     p.line(`${p.use("json-scan", "clearFault")}();`);
     p.line("clearRow(row);");

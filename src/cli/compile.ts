@@ -1,0 +1,43 @@
+/** Compiling for the commands: one compiler with the cache that the configuration names. */
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { OptimisationLevel } from "../codegen/asc.ts";
+import type { Artifact } from "../compiler/artifact.ts";
+import { type ArtifactCache, noCache, storeCache } from "../compiler/cache.ts";
+import { Compiler } from "../compiler/compiler.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Config } from "../core/config.ts";
+import type { Program } from "../program/program.ts";
+import { LocalStore } from "../storage/local.ts";
+
+const MIB = 2 ** 20;
+
+/** The directory of compiled artifacts; undefined if it cannot be written. */
+async function openCache(config: Config): Promise<ArtifactCache> {
+  const home = homedir();
+  const folder = config["compiler.cache-dir"] ?? join(home === "" || home === "/" ? tmpdir() : home, ".cache", "wadi");
+  try {
+    const store = new LocalStore(folder);
+    await store.probe();
+    return storeCache(store);
+  } catch {
+    // A cache that cannot be written costs a second a run, no more.
+    return noCache;
+  }
+}
+
+/** A compiler with the configured limits and cache. */
+export async function openCompiler(config: Config): Promise<Compiler> {
+  const limits = { timeoutMs: config["compiler.timeout"], memoryMb: Math.floor(config["compiler.memory-limit"] / MIB) };
+  return new Compiler(limits, await openCache(config), systemClock);
+}
+
+/** Compiles one program and closes the compiler. */
+export async function compileOnce(program: Program, level: OptimisationLevel, config: Config): Promise<Artifact> {
+  const compiler = await openCompiler(config);
+  try {
+    return await compiler.compile({ program, level });
+  } finally {
+    await compiler.close();
+  }
+}
