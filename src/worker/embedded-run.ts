@@ -68,6 +68,8 @@ export interface RunOptions {
   readonly connectors?: string | undefined;
   /** Aborted: checkpoint, then stop. */
   readonly signal?: AbortSignal | undefined;
+  /** All slots are ready and have been told to run. */
+  readonly onRunning?: (() => void) | undefined;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
   /** An epoch counts. */
   readonly onEpoch?: ((epoch: number) => void) | undefined;
@@ -283,6 +285,7 @@ class EmbeddedRun {
   #perform(effect: CoordinatorEffect): void {
     switch (effect.kind) {
       case "run":
+        this.#options.onRunning?.();
         this.#broadcast({ kind: "run" });
         return this.#startTimer();
       case "trigger":
