@@ -14,25 +14,41 @@ export const CALENDAR_RANGE: i32 = 2;
 /** Outcome of the last call of a function that says it sets it. */
 export let calendarStatus: i32 = 0;
 
+/** Nanoseconds of a microsecond. */
 export const NS_PER_MICROSECOND: i64 = 1000;
+/** Nanoseconds of a millisecond. */
 export const NS_PER_MILLISECOND: i64 = 1000000;
+/** Nanoseconds of a second. */
 export const NS_PER_SECOND: i64 = 1000000000;
+/** Nanoseconds of a minute. */
 export const NS_PER_MINUTE: i64 = 60000000000;
+/** Nanoseconds of an hour. */
 export const NS_PER_HOUR: i64 = 3600000000000;
+/** Nanoseconds of a day. */
 export const NS_PER_DAY: i64 = 86400000000000;
 
 // Units and parts, for `truncate…` and `partOf…`. All but the parts from DOW on are units.
+/** The year; as a unit, from 1 January. */
 export const YEAR: i32 = 0;
+/** Quarter of the year, 1 to 4. */
 export const QUARTER: i32 = 1;
+/** Month of the year, 1 to 12. */
 export const MONTH: i32 = 2;
 /** ISO weeks: they begin on Monday, and week 1 is the one with the year's first Thursday. */
 export const WEEK: i32 = 3;
+/** Day of the month, 1 to 31. */
 export const DAY: i32 = 4;
+/** Hour of the day, 0 to 23. */
 export const HOUR: i32 = 5;
+/** Minute of the hour, 0 to 59. */
 export const MINUTE: i32 = 6;
+/** Second of the minute, 0 to 59. */
 export const SECOND: i32 = 7;
+/** Millisecond; as a part, of the minute: 0 to 59,999. */
 export const MILLISECOND: i32 = 8;
+/** Microsecond; as a part, of the minute. */
 export const MICROSECOND: i32 = 9;
+/** Nanosecond; as a part, of the minute: needs more than 32 bits. */
 export const NANOSECOND: i32 = 10;
 /** Day of the week, Sunday is 0. */
 export const DOW: i32 = 11;
