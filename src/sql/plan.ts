@@ -66,6 +66,7 @@ class ScriptPlanner {
   readonly #catalog = new Catalog();
   readonly #sinks = new Map<string, CollectedSink>();
   #queries = 0;
+  #previews = 0;
   #ttlMs: number;
   explain = false;
 
@@ -215,8 +216,11 @@ class ScriptPlanner {
       );
     }
     if (relation === undefined) return;
-    const key = ` ${this.#queries}`;
-    const table: SinkTable = { kind: "sink", name, connector: name, options: {}, writers: spec.sinkWriters, fields: undefined };
+    this.#previews++;
+    const shown = this.#previews === 1 ? name : `${name}_${this.#previews}`;
+    // A space keeps the key apart from every table's name.
+    const key = ` ${shown}`;
+    const table: SinkTable = { kind: "sink", name: shown, connector: name, options: {}, writers: spec.sinkWriters, fields: undefined };
     this.#sinks.set(key, { table, inserts: [{ relation, span: statement.query.span }] });
   }
 

@@ -25,7 +25,7 @@ export function bindExpression(env: Environment, expr: Expr): Bound {
     case "null":
       return NULL_BOUND;
     case "bytes":
-      return bindBytes(expr);
+      return bindBytes(env, expr);
     case "interval":
       return bindInterval(env, expr);
     case "typed-string":
@@ -166,8 +166,8 @@ function inLiterals(operand: Bound, items: readonly Bound[]): Bound | undefined 
     list.push(pair[1]);
   }
   if (value === undefined) return undefined;
-  const unique = list.filter((l, i) => list.findIndex((m) => m.value === l.value) === i);
-  const found: Expression = { kind: "in", value, list: unique, type: BOOLEAN, nullable: value.nullable };
+  const unique = new Map(list.map((l) => [l.value, l]));
+  const found: Expression = { kind: "in", value, list: [...unique.values()], type: BOOLEAN, nullable: value.nullable };
   if (pairs.length === items.length) return scalar(found);
   return scalar(call("or", BOOLEAN, true, found, literal(null, BOOLEAN)));
 }

@@ -11,6 +11,7 @@ import type { Span } from "../source-text.ts";
 import { type Bound, literal, scalar, strictCall } from "./bound.ts";
 import { castTo, isCastable } from "./coercion.ts";
 import { type Environment, fail } from "./environment.ts";
+import { unsupportedPart } from "./supported-type.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -31,9 +32,9 @@ export function bindNumber(env: Environment, node: NumberLiteral, negative: bool
   return scalar(literal(value, value > INT64_MAX ? UINT64 : INT64));
 }
 
-/** `X'…'`. */
-export function bindBytes(node: BytesLiteral): Bound {
-  return scalar(literal(new Uint8Array(Buffer.from(node.hex, "hex")), { kind: "bytes" }));
+/** `X'…'`: refused, as its type is. */
+export function bindBytes(env: Environment, node: BytesLiteral): Bound {
+  return fail(env, "unsupported-syntax", node.span, "binary literals are not supported yet");
 }
 
 /** `TRUE`, `FALSE` and strings. */
@@ -61,7 +62,7 @@ export function bindTypedString(env: Environment, node: TypedStringLiteral): Bou
 export function bindCast(env: Environment, value: Bound, target: TypeNode, safe: boolean, span: Span): Bound {
   const { type } = target;
   if (value.kind === "unknown") return value;
-  if (type.kind === "struct" || type.kind === "array" || type.kind === "null") {
+  if (type.kind === "struct" || type.kind === "array" || type.kind === "null" || unsupportedPart(type) !== undefined) {
     return fail(env, "unsupported-syntax", target.span, `a cast to ${printType(type)} is not supported yet`);
   }
   if (value.kind === "null") return scalar(literal(null, type));

@@ -2,7 +2,7 @@
  * CREATE TABLE: a connector table that is read or written, or a memory table. Errors are reported and leave a broken entry behind, so that
  * queries over the table are not blamed for them.
  */
-import { type DataType, type Field, printType, TEXT } from "../../data/data-type.ts";
+import { type Field, printType, TEXT } from "../../data/data-type.ts";
 import type { ConnectorSpec } from "../../program/connector-spec.ts";
 import type { Format } from "../../program/operator.ts";
 import type { CatalogEntry } from "../catalog.ts";
@@ -11,6 +11,7 @@ import { connectorOptions, findConnector, readFormat, refuseUnsupportedOptions, 
 import type { BindContext } from "./context.ts";
 import { OptionReader } from "./option-reader.ts";
 import { bindSource } from "./source.ts";
+import { unsupportedPart } from "./supported-type.ts";
 
 /** The columns of a raw_string table that declares none. */
 const RAW_FIELDS: readonly Field[] = [{ name: "value", type: TEXT, nullable: true }];
@@ -71,7 +72,8 @@ function checkColumns(context: BindContext, table: CreateTable): boolean {
       valid = false;
     }
     seen.add(column.name.text);
-    if (containsArray(column.type.type)) refuse(column, `column "${column.name.text}" has an array type, which is not supported yet`);
+    const part = unsupportedPart(column.type.type);
+    if (part !== undefined) refuse(column, `column "${column.name.text}" has type ${part}, which is not supported yet`);
     if (column.type.type.kind === "interval") refuse(column, `column "${column.name.text}" cannot have type INTERVAL`);
     if (column.metadataKey !== undefined) refuse(column, `metadata columns are not supported yet`);
   }
@@ -81,10 +83,6 @@ function checkColumns(context: BindContext, table: CreateTable): boolean {
     valid = false;
   }
   return valid;
-}
-
-function containsArray(type: DataType): boolean {
-  return type.kind === "array" || (type.kind === "struct" && type.fields.some((f) => containsArray(f.type)));
 }
 
 /** The declared columns that are not generated, as fields. */
