@@ -2,13 +2,14 @@
  * NDJSON to rows of a source, one line at a time: the oracle's counterpart of the generated scanner. Numbers count by their value, not
  * their spelling (`1e3` is an integer, `1.5` is not); what a column cannot hold exactly is bad data, floats excepted, which round.
  */
-import { NS_PER_MS, parseDate, parseTimeOfDay, parseTimestamp } from "../../src/core/time.ts";
-import { isInteger, type ScalarType, TIMESTAMP } from "../../src/data/data-type.ts";
+import { NS_PER_MS } from "../../src/core/time.ts";
+import { INT64, isInteger, type ScalarType, TIMESTAMP } from "../../src/data/data-type.ts";
 import type { Column, Shape, ShapeField } from "../../src/data/schema.ts";
 import type { Format } from "../../src/program/operator.ts";
-import { decodeString, type JsonNode, numberText, parseJsonLine, splitLines, wordValue } from "../support/ndjson.ts";
+import { decodeString, JsonError, type JsonNode, numberText, parseJsonLine, splitLines, wordValue } from "../support/ndjson.ts";
 import { decimalToFloat, parseDecimal } from "./cast.ts";
-import { inRange, RowError, type Value } from "./value.ts";
+import { readDateText, readTimestampText, readTimeText } from "./time-spelling.ts";
+import { inRange, RowError, type RowErrorReason, type Value } from "./value.ts";
 
 type JsonFormat = Extract<Format, { readonly timestampFormat: string }>;
 
@@ -16,11 +17,49 @@ type JsonFormat = Extract<Format, { readonly timestampFormat: string }>;
 const MAX_ROW_BYTES = 16 << 20;
 
 /** What a line gave: rows to add and rows to take back, or why it is bad. */
-export type DecodedLine = { readonly added: readonly Value[][]; readonly removed: readonly Value[][] } | { readonly bad: string };
+export type DecodedLine =
+  | { readonly added: readonly Value[][]; readonly removed: readonly Value[][] }
+  /** `column`: the column that could not take its value; absent if the whole line is bad. */
+  | { readonly bad: string; readonly column?: number };
+
+/** A column could not take its value. */
+class ColumnError extends RowError {
+  readonly column: number;
+
+  constructor(reason: RowErrorReason, column: number) {
+    super(reason);
+    this.column = column;
+  }
+}
+
+/** Runs `read`; what it refuses is refused in the name of `column`. */
+function inColumn<T>(column: number | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ColumnError || column === undefined) throw error;
+    if (error instanceof RowError) throw new ColumnError(error.reason, column);
+    if (error instanceof JsonError) throw new ColumnError(error.kind, column);
+    throw error;
+  }
+}
+
+/** The first column at or below `field`: what a struct without one of its own is known by. */
+function firstColumn(field: ShapeField): number | undefined {
+  return field.marker ?? field.column ?? field.fields?.map(firstColumn).find((c) => c !== undefined);
+}
 
 function text(node: JsonNode): string {
   if (node.kind !== "string") throw new RowError("wrong type");
   return decodeString(node.raw);
+}
+
+function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new RowError("invalid UTF-8");
+  }
 }
 
 function numeric(node: JsonNode): string {
@@ -29,16 +68,18 @@ function numeric(node: JsonNode): string {
   return digits;
 }
 
-/** The exact value of a number's text, if it is an integer. */
-function integral(digits: string): bigint {
+/** The exact value of a number's text, if it is an integer of `type`'s range. What is out of range even without its fraction is so. */
+function integral(digits: string, type: ScalarType): bigint {
   const [mantissa = "", exponent = "0"] = digits.split(/[eE]/);
   const significant = mantissa.replace(/[-.0]/g, "") !== "";
   if (!significant) return 0n;
   if (Number(exponent) > 1000) throw new RowError("number out of range");
   const scale = Math.max(0, (mantissa.split(".")[1]?.length ?? 0) - Number(exponent));
   const unscaled = scale > 5000 ? undefined : parseDecimal(digits, scale);
-  if (unscaled === undefined || unscaled % 10n ** BigInt(scale) !== 0n) throw new RowError("wrong type");
-  return unscaled / 10n ** BigInt(scale);
+  if (unscaled === undefined) throw new RowError("wrong type");
+  const value = inRange(unscaled / 10n ** BigInt(scale), type, "number out of range");
+  if (unscaled % 10n ** BigInt(scale) !== 0n) throw new RowError("wrong type");
+  return value;
 }
 
 function present<T>(value: T | undefined, reason: "invalid timestamp" | "wrong type"): T {
@@ -47,7 +88,7 @@ function present<T>(value: T | undefined, reason: "invalid timestamp" | "wrong t
 }
 
 function scalar(node: JsonNode, type: ScalarType, format: JsonFormat): Value {
-  if (isInteger(type)) return inRange(integral(numeric(node)), type, "number out of range");
+  if (isInteger(type)) return integral(numeric(node), type);
   switch (type.kind) {
     case "boolean": {
       const value = node.kind === "word" ? wordValue(node.raw) : undefined;
@@ -62,14 +103,15 @@ function scalar(node: JsonNode, type: ScalarType, format: JsonFormat): Value {
     case "text":
       return text(node);
     case "json":
-      return Buffer.from(node.raw).toString("utf8");
+      return utf8(node.raw);
     case "timestamp":
-      if (format.timestampFormat === "unix_millis") return inRange(integral(numeric(node)) * NS_PER_MS, TIMESTAMP, "number out of range");
-      return present(parseTimestamp(text(node)), "invalid timestamp");
+      if (format.timestampFormat === "unix_millis")
+        return inRange(integral(numeric(node), INT64) * NS_PER_MS, TIMESTAMP, "number out of range");
+      return present(readTimestampText(text(node)), "invalid timestamp");
     case "date":
-      return BigInt(present(parseDate(text(node)), "invalid timestamp"));
+      return present(readDateText(text(node)), "invalid timestamp");
     case "time":
-      return present(parseTimeOfDay(text(node)), "invalid timestamp");
+      return present(readTimeText(text(node)), "invalid timestamp");
     case "decimal": {
       const digits = format.decimalEncoding === "string" ? text(node) : numeric(node);
       return inRange(present(parseDecimal(digits, type.scale), "wrong type"), type, "number out of range");
@@ -90,13 +132,15 @@ function readFields(object: JsonNode | undefined, shape: Shape, columns: readonl
 function readField(node: JsonNode | undefined, field: ShapeField, columns: readonly Column[], format: JsonFormat, row: Value[]): void {
   if (field.fields !== undefined) {
     if (field.marker !== undefined) row[field.marker] = !isNull(node);
+    if (!isNull(node) && node?.kind !== "object") throw new ColumnError("wrong type", firstColumn(field) ?? -1);
     readFields(isNull(node) ? undefined : node, field.fields, columns, format, row);
     return;
   }
-  const column = columns[field.column as number] as Column;
-  const value = isNull(node) ? null : scalar(node as JsonNode, column.type, format);
-  if (value === null && !column.nullable) throw new RowError("missing value for a NOT NULL column");
-  row[field.column as number] = value;
+  const index = field.column as number;
+  const column = columns[index] as Column;
+  const value = isNull(node) ? null : inColumn(index, () => scalar(node as JsonNode, column.type, format));
+  if (value === null && !column.nullable) throw new ColumnError("missing value for a NOT NULL column", index);
+  row[index] = value;
 }
 
 function readRow(node: JsonNode | undefined, shape: Shape, columns: readonly Column[], format: JsonFormat): Value[][] {
@@ -109,8 +153,7 @@ function readRow(node: JsonNode | undefined, shape: Shape, columns: readonly Col
 function decodeLine(line: Uint8Array, format: Format, shape: Shape, columns: readonly Column[]): DecodedLine {
   if (line.length > MAX_ROW_BYTES) throw new RowError("row too long");
   if (format.kind === "raw_string") {
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return { added: [[decoder.decode(line)]], removed: [] };
+    return { added: [[inColumn(0, () => utf8(line.at(-1) === 0x0d ? line.subarray(0, -1) : line))]], removed: [] };
   }
   const node = parseJsonLine(line);
   if (node.kind !== "object") throw new RowError("wrong type");
@@ -124,11 +167,12 @@ function decodeLine(line: Uint8Array, format: Format, shape: Shape, columns: rea
 
 /** Every line of `bytes`, in order. */
 export function decodeLines(bytes: Uint8Array, format: Format, shape: Shape, columns: readonly Column[]): DecodedLine[] {
-  return splitLines(bytes).map((line) => {
+  return splitLines(bytes, format.kind === "raw_string").map((line) => {
     try {
       return decodeLine(line, format, shape, columns);
     } catch (error) {
-      return { bad: error instanceof Error ? error.message : "malformed JSON" };
+      const bad = error instanceof Error ? error.message : "malformed JSON";
+      return error instanceof ColumnError ? { bad, column: error.column } : { bad };
     }
   });
 }

@@ -16,7 +16,7 @@ function scalarJson(value: Value, column: Column, format: JsonFormat): string {
   if (value === null) return "null";
   if (typeof value === "boolean") return String(value);
   if (typeof value === "number") return Number.isFinite(value) ? jsonFloat(value, column.type) : "null";
-  if (typeof value === "string") return column.type.kind === "json" ? value : JSON.stringify(value);
+  if (typeof value === "string") return column.type.kind === "json" ? value.replace(/[\r\n]/g, " ") : JSON.stringify(value);
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString("hex")}"`;
   if (typeof value !== "bigint") throw internalError("invariant", "an interval cannot be written");
   switch (column.type.kind) {
