@@ -11,8 +11,11 @@ export const filesystemOptions = z.object({
     .string()
     .refine(isRegularExpression, "must be a regular expression")
     .optional()
-    .describe("Sources only: read the files whose path below the directory matches."),
-  "source.compression": z.enum(["none", "gzip", "zstd"]).optional().describe("Sources only: compression of the files."),
+    .meta({ description: "Read the files whose path below the directory matches.", uses: ["source"] }),
+  "source.compression": z
+    .enum(["none", "gzip"])
+    .optional()
+    .meta({ description: "Compression of the files.", uses: ["source"] }),
 });
 
 function isRegularExpression(text: string): boolean {

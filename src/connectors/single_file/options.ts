@@ -7,12 +7,15 @@ import type { ConnectorSpec } from "../../program/connector-spec.ts";
 /** Options of single_file tables. */
 export const singleFileOptions = z.object({
   path: z.string().min(1).describe("Path of the file, relative to the working directory."),
-  compression: z.enum(["none", "gzip", "zstd"]).optional().describe("Compression of the file; a compressed file is one split."),
+  compression: z
+    .enum(["none", "gzip"])
+    .optional()
+    .meta({ description: "Compression of the file; a compressed file is one split.", uses: ["source"] }),
   wait_for_control: z
     .stringbool()
     .or(z.boolean())
     .optional()
-    .describe("Sources only: after the last row, wait until the job is stopped instead of ending. False by default."),
+    .meta({ description: "After the last row, wait until the job is stopped instead of ending. False by default.", uses: ["source"] }),
 });
 
 /** The single_file connector as the planner sees it. */

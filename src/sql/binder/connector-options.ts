@@ -122,14 +122,22 @@ export function refuseUnsupportedOptions(options: OptionReader, diagnostics: Dia
   }
 }
 
-/** The connector's own options by its schema, or `undefined` after reporting. */
+/** The connector's own options by its schema, or `undefined` after reporting. Options with `uses` in their metadata are for those only. */
 export function connectorOptions(
   spec: ConnectorSpec,
+  use: TableUse,
   options: OptionReader,
   tableSpan: Span,
   diagnostics: DiagnosticCollector,
 ): OptionValues | undefined {
   const given = options.takeAll(Object.keys(spec.options.shape));
+  const misplaced = [...given].filter(([key]) => !isForUse(spec, key, use));
+  for (const [key, option] of misplaced) {
+    diagnostics.error("invalid-option", option.keySpan, `option "${key}" has no meaning for a ${use}`, {
+      detail: descriptionOf(spec, key),
+    });
+  }
+  if (misplaced.length > 0) return undefined;
   const result = spec.options.safeParse(Object.fromEntries([...given].map(([key, option]) => [key, plainValue(option.value)])));
   if (result.success) return definedValues(result.data);
   for (const issue of result.error.issues) {
@@ -140,13 +148,23 @@ export function connectorOptions(
         hint: descriptionOf(spec, key),
       });
     } else {
-      const reason = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+      const reason = issue.code === "invalid_type" ? `it must be a ${issue.expected}` : lowerFirst(issue.message);
       diagnostics.error("invalid-option", option.value.span, `option "${key}" is not valid: ${reason}`, {
         detail: descriptionOf(spec, key),
       });
     }
   }
   return undefined;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+function isForUse(spec: ConnectorSpec, key: string, use: TableUse): boolean {
+  const schema: { meta?: () => Readonly<Record<string, unknown>> | undefined } | undefined = spec.options.shape[key];
+  const uses = schema?.meta?.()?.["uses"];
+  return !Array.isArray(uses) || uses.includes(use);
 }
 
 function descriptionOf(spec: ConnectorSpec, key: string): string | undefined {

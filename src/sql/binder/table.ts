@@ -42,7 +42,7 @@ function bindValidTable(context: BindContext, specs: readonly ConnectorSpec[], t
   if (use === undefined) return undefined;
   const format = readFormat(options, use, diagnostics, table.name.span);
   refuseUnsupportedOptions(options, diagnostics);
-  const values = connectorOptions(spec, options, table.name.span, diagnostics);
+  const values = connectorOptions(spec, use, options, table.name.span, diagnostics);
   const badData = options.takeChoice("bad_data", ["fail", "drop"]) ?? "fail";
   const time = {
     eventTime: options.takeText("event_time_field"),
