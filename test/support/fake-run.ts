@@ -11,9 +11,16 @@ const CONNECTORS = new URL("./fake-connectors.ts", import.meta.url).href;
 
 /** A folder with an input, an output and a state directory. */
 export class FakeRun {
-  readonly folder = mkdtempSync(join(tmpdir(), "wadi-run-"));
-  readonly input = join(this.folder, "in");
-  readonly state = join(this.folder, "state");
+  readonly folder: string;
+  readonly input: string;
+  readonly state: string;
+
+  /** In a new folder, or in one that another process made. */
+  constructor(folder = mkdtempSync(join(tmpdir(), "wadi-run-"))) {
+    this.folder = folder;
+    this.input = join(folder, "in");
+    this.state = join(folder, "state");
+  }
 
   /** Writes the input: `rows` lines, one a millisecond, keys 0 … `keys` − 1 in turn, value 1. */
   write(rows: number, keys: number): void {
@@ -41,10 +48,10 @@ export class FakeRun {
     ]);
   }
 
-  run(program: Program, options: Partial<RunOptions> = {}): Promise<RunSummary> {
+  run(program: Program, options: Partial<RunOptions> = {}, module = MODULE): Promise<RunSummary> {
     return runPipeline({
       program,
-      module: { kind: "script", url: MODULE },
+      module: { kind: "script", url: module },
       connectors: CONNECTORS,
       parallelism: 1,
       batchRows: 200,
