@@ -186,24 +186,10 @@ export class VertexInstance {
   fill(rows: readonly Cells[], port = 0): number {
     const area = must(this.#areas[port], "input");
     const columns = physicalColumns(must(this.#schema.inputs[port], "schema"));
-    const view = this.view;
     for (const [c, column] of columns.entries()) {
-      const { values, validity, bytes } = must(area.columns[c], "column");
-      let used = 0;
-      if (isVariable(column.type)) view.setUint32(values, 0, true);
-      for (const [r, row] of rows.entries()) {
-        const cell = row[c] ?? null;
-        view.setUint8(validity + r, cell === null ? 0 : 1);
-        if (!isVariable(column.type)) {
-          if (cell !== null) storeCell(view, column.type, values, r, cell);
-          continue;
-        }
-        const text = cell === null ? new Uint8Array() : typeof cell === "string" ? Buffer.from(cell) : (cell as Uint8Array);
-        this.bytes(bytes + used, text.length).set(text);
-        used += text.length;
-        view.setUint32(values + 4 * r + 4, used, true);
-      }
-      this.exports.column(area.batch, c, values, column.nullable ? validity : 0, bytes);
+      const at = must(area.columns[c], "column");
+      fillColumns(this.#memory.buffer, column, rows.map((row) => row[c] ?? null), at);
+      this.exports.column(area.batch, c, at.values, column.nullable ? at.validity : 0, at.bytes);
     }
     this.exports.rows(area.batch, rows.length);
     return area.batch;
@@ -297,6 +283,29 @@ export class VertexInstance {
     }
     this.exports.errorReset();
     return found;
+  }
+}
+
+/** Lays the cells of one column out at the given addresses: values (or offsets), validity, bytes of text. */
+export function fillColumns(
+  memory: ArrayBuffer,
+  column: Column,
+  cells: readonly Cell[],
+  { values, validity, bytes }: { readonly values: number; readonly validity: number; readonly bytes: number },
+): void {
+  const view = new DataView(memory);
+  let used = 0;
+  if (isVariable(column.type)) view.setUint32(values, 0, true);
+  for (const [r, cell] of cells.entries()) {
+    view.setUint8(validity + r, cell === null ? 0 : 1);
+    if (!isVariable(column.type)) {
+      if (cell !== null) storeCell(view, column.type, values, r, cell);
+      continue;
+    }
+    const text = cell === null ? new Uint8Array() : typeof cell === "string" ? Buffer.from(cell) : (cell as Uint8Array);
+    new Uint8Array(memory, bytes + used, text.length).set(text);
+    used += text.length;
+    view.setUint32(values + 4 * r + 4, used, true);
   }
 }
 
