@@ -91,7 +91,7 @@ function emitReadNumber(p: Printer, target: Target, [reader, result]: readonly [
   if (target.fast) p.line(`if (${status} != 0) ${fail}`);
   else {
     p.block(`if (${status} != 0 || !${p.use("json-scan", "endsNumber")}(p))`, () => {
-      p.line(`${p.use("json-scan", "setFault")}(${p.use("json-value", "numberFault")}(at, ${status}), -1);`);
+      p.line(`${p.use("json-scan", "setFault")}(${p.use("json-value", "numberFault")}(at, p, ${status}), -1);`);
       p.line(fail);
     });
   }

@@ -194,7 +194,8 @@ function emitSlowValue(context: ScannerContext, field: ScanField): void {
   if (field.fields !== undefined) {
     p.line(`clear${field.id}(row);`);
     p.line(`if (${p.use("json-scan", "isNull")}(p)) return ${p.use("json-scan", "skipValue")}(p);`);
-    const mark = field.marker === undefined ? `N${columnsBelow([field])[0]}` : `V${field.marker}`;
+    const first = columnsBelow([field])[0];
+    const mark = `${markersBelow([field]).some((m) => m === first) ? "V" : "N"}${first}`;
     p.line(`if (load<u8>(p) != 123) ${refuse("p", mark)}`);
     if (field.marker !== undefined) p.line(`store<u8>(V${field.marker} + row, 1);`);
     p.line(`return object${field.id}(p + 1, row);`);

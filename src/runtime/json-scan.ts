@@ -2,10 +2,13 @@
  * Scanning NDJSON. Every line ends with a newline inside the input, and nothing here goes past a newline: strings refuse
  * control characters, containers stop at them. So no scanner needs a length.
  *
- * Strictness: a line is sound if its containers are balanced, its strings terminated and it is one value; scalars that are
- * skipped are checked by class only; text that is kept must be valid UTF-8.
+ * Strictness: a line is sound if it is one value by JSON's grammar, with two liberties in what is skipped: numbers are
+ * checked by the characters they are made of only, and of escapes only that something follows the backslash. So whether a
+ * line is sound does not depend on which columns are read. Text that is kept must be valid UTF-8.
  *
- * The first fault of a line is kept in `scanFault` (a reason of `row-errors.ts`); scanners then return any pointer.
+ * What makes the line unsound is kept in `scanFault` (a reason of `row-errors.ts`); scanners then return any pointer. A
+ * value that its column does not take is a fault of that column alone, noted in its validity byte (`refuseValue`): a later
+ * duplicate of the key may still replace it.
  */
 import { INVALID_UTF8, MALFORMED_JSON } from "./row-errors.ts";
 import { isValidUtf8 } from "./utf8.ts";
@@ -37,9 +40,22 @@ export function setFault(reason: i32, column: i32): void {
   scanFaultColumn = column;
 }
 
-/** Names the column of the line's fault if it has none yet. */
-export function blameColumn(column: i32): void {
-  if (scanFaultColumn < 0) scanFaultColumn = column;
+/** Set in a validity byte whose other bits are the reason why the column could not take its value. */
+export const REFUSED: i32 = 0x80;
+
+/**
+ * Turns the fault that reading the value at `p` has given into a fault of its column, whose validity byte is at `mark`; if
+ * there is none, `otherwise` is the reason. Skips the value.
+ */
+export function refuseValue(p: usize, mark: usize, otherwise: i32): usize {
+  store<u8>(mark, <u8>(REFUSED | (scanFault != 0 ? scanFault : otherwise)));
+  clearFault();
+  return skipValue(p);
+}
+
+/** Whether a number ends at `p`: what follows is no byte of numbers. */
+export function endsNumber(p: usize): bool {
+  return !inNumber(<u32>load<u8>(p));
 }
 
 /** First byte at or after `p` that is no blank of a line. */
@@ -207,19 +223,23 @@ export function copyString(p: usize, to: usize): usize {
   }
 }
 
-/** Skips the string whose first byte is at `p` (behind the opening quote); returns the address behind the closing quote. */
-export function skipString(p: usize): usize {
+/** Address of the first quote, backslash or control character at or after `p`. */
+export function findSpecial(p: usize): usize {
   const quote = i8x16.splat(34);
   const backslash = i8x16.splat(92);
   const control = i8x16.splat(32);
   while (true) {
     const v = v128.load(p);
     const special = i8x16.bitmask(v128.or(v128.or(i8x16.eq(v, quote), i8x16.eq(v, backslash)), i8x16.lt_u(v, control)));
-    if (special == 0) {
-      p += 16;
-      continue;
-    }
-    p += <usize>ctz(special);
+    if (special != 0) return p + <usize>ctz(special);
+    p += 16;
+  }
+}
+
+/** Skips the string whose first byte is at `p` (behind the opening quote); returns the address behind the closing quote. */
+export function skipString(p: usize): usize {
+  while (true) {
+    p = findSpecial(p);
     const c = load<u8>(p);
     if (c == 34) return p + 1;
     if (c != 92 || load<u8>(p, 1) < 32) {
@@ -235,20 +255,24 @@ function inNumber(c: u32): bool {
   return c - 48 < 10 || c == 45 || c == 43 || c == 46 || (c | 32) == 101;
 }
 
-/** True if `p` is at `null`, `true` or `false` followed by no letter; skips by class. */
+/** Skips `null`, `true` or `false`; what may follow is the caller's to check. */
 function skipWord(p: usize): usize {
   const word = load<u32>(p);
-  const length: usize = word == 0x6c6c756e || word == 0x65757274 ? 4 : word == 0x736c6166 && load<u8>(p, 4) == 101 ? 5 : 0;
-  const next = <u32>load<u8>(p + length);
-  if (length == 0 || next == 34 || next == 92 || next == 95 || next >= 128 || (next | 32) - 97 < 26 || next - 48 < 10) setFault(MALFORMED_JSON, -1);
-  return p + length;
+  if (word == 0x6c6c756e || word == 0x65757274) return p + 4;
+  if (word == 0x736c6166 && load<u8>(p, 4) == 101) return p + 5;
+  setFault(MALFORMED_JSON, -1);
+  return p;
 }
 
 /** Skips the value at `p`; returns the address behind it. */
 export function skipValue(p: usize): usize {
   const c = <u32>load<u8>(p);
+  return c == OPEN_OBJECT || c == OPEN_ARRAY ? skipContainer(p) : skipScalar(p);
+}
+
+function skipScalar(p: usize): usize {
+  const c = <u32>load<u8>(p);
   if (c == 34) return skipString(p + 1);
-  if (c == 123 || c == 91) return skipContainer(p);
   if (c == 45 || c - 48 < 10) {
     while (inNumber(<u32>load<u8>(p))) p++;
     return p;
@@ -256,31 +280,59 @@ export function skipValue(p: usize): usize {
   return skipWord(p);
 }
 
-/** Skips the object or array at `p`: balanced, strings terminated. */
+const OPEN_OBJECT: u32 = 123;
+const OPEN_ARRAY: u32 = 91;
+
+/**
+ * Skips the object or array at `p`. The stack of open containers is in `openers`; each turn of the loop is at a value (or,
+ * behind an opening bracket, at the closing one) and ends behind a comma, or with the outermost container closed.
+ */
 function skipContainer(p: usize): usize {
   let depth: usize = 0;
-  do {
+  while (true) {
     const c = <u32>load<u8>(p);
-    if (c == 34) {
-      p = skipString(p + 1);
-      if (scanFault != 0) return p;
-      continue;
-    }
-    p++;
-    if (c == 123 || c == 91) {
+    if (c == OPEN_OBJECT || c == OPEN_ARRAY) {
       if (depth == DEPTH_MAX) break;
       store<u8>(openers + depth, <u8>c);
       depth++;
-    } else if (c == 125 || c == 93) {
-      depth--;
-      // The closing bracket is its opening one + 2 in ASCII.
-      if (<u32>load<u8>(openers + depth) + 2 != c) break;
-    } else if (c == 10) {
-      p--;
-      break;
+      p = skipBlanks(p + 1);
+      // A closing bracket is its opening one + 2 in ASCII.
+      if (<u32>load<u8>(p) != c + 2) {
+        if (c == OPEN_ARRAY) continue;
+        p = skipMemberKey(p);
+        if (scanFault != 0) return p;
+        continue;
+      }
+    } else {
+      p = skipScalar(p);
+      if (scanFault != 0) return p;
+      p = skipBlanks(p);
     }
-    if (depth == 0) return p;
-  } while (true);
+    // Behind a value, or at the bracket that closes an empty container.
+    while (<u32>load<u8>(p) == <u32>load<u8>(openers + depth - 1) + 2) {
+      p++;
+      if (--depth == 0) return p;
+      p = skipBlanks(p);
+    }
+    if (load<u8>(p) != 44) break;
+    p = skipBlanks(p + 1);
+    if (<u32>load<u8>(openers + depth - 1) == OPEN_OBJECT) {
+      p = skipMemberKey(p);
+      if (scanFault != 0) return p;
+    }
+  }
+  setFault(MALFORMED_JSON, -1);
+  return p;
+}
+
+/** Skips a key, its colon and the blanks around it. */
+function skipMemberKey(p: usize): usize {
+  if (load<u8>(p) != 34) {
+    setFault(MALFORMED_JSON, -1);
+    return p;
+  }
+  p = skipBlanks(skipString(p + 1));
+  if (load<u8>(p) == 58) return skipBlanks(p + 1);
   setFault(MALFORMED_JSON, -1);
   return p;
 }
@@ -310,8 +362,8 @@ export function scanKey(p: usize): usize {
     if (end - start <= KEY_MAX) {
       copyString(start, keyBuffer);
       keyStart = keyBuffer;
-      // A key that is no UTF-8 matches no column, and is nobody's fault.
-      if (scanFault == INVALID_UTF8) clearFault();
+      // A key that cannot be decoded matches no column, and is nobody's fault.
+      if (scanFault != 0) clearFault();
       else keyLength = copyEnd - keyBuffer;
     }
     p = end;

@@ -1,27 +1,30 @@
 /** JSON values that are neither numbers nor text: booleans and times. Results in `valueI64`; faults in `json-scan.ts`. */
-import { copyEnd, copyString, scanFault, setFault } from "./json-scan.ts";
-import { INVALID_TIMESTAMP, MALFORMED_JSON, OUT_OF_RANGE, WRONG_TYPE } from "./row-errors.ts";
+import { copyEnd, copyString, endsNumber, findSpecial, scanFault, setFault, skipString } from "./json-scan.ts";
+import { INVALID_TIMESTAMP, INVALID_UTF8, MALFORMED_JSON, OUT_OF_RANGE, WRONG_TYPE } from "./row-errors.ts";
 import { NUM_FRACTION, NUM_RANGE, numI64, numStatus, readI64 } from "./number-read.ts";
-import { readDate, readTime, readTimestamp, timeStatus, timeValue } from "./time-text.ts";
+import { readDate, readTime, readTimestamp, TIME_OK, timeValue } from "./time-text.ts";
+import { isValidUtf8 } from "./utf8.ts";
 
 /** Result of the last read: 0 or 1, ns, or days. */
 export let valueI64: i64 = 0;
 
 const NS_PER_MS: i64 = 1000000;
-const TEXT_MAX: usize = 64;
-const text: usize = memory.data(256, 16);
+/** Longest string with escapes that is looked at as a time, in the input's bytes: every time fits, all escaped. */
+const ESCAPED_MAX: usize = 230;
+const copy: usize = memory.data(256, 16);
 
-/** Says why a number could not be read at `p`: another kind of value, out of range, or no JSON. */
-export function numberFault(p: usize, status: i32): void {
-  if (status == NUM_RANGE) return setFault(OUT_OF_RANGE, -1);
-  if (status == NUM_FRACTION) return setFault(WRONG_TYPE, -1);
-  setFault(isOtherValue(p) ? WRONG_TYPE : MALFORMED_JSON, -1);
+/** Why the value at `p` could not be read as a number, up to `end`: another kind of value, no number of JSON's, or out of range. */
+export function numberFault(p: usize, end: usize, status: i32): i32 {
+  if (isNumber(p) && !endsNumber(end)) return MALFORMED_JSON;
+  if (status == NUM_RANGE) return OUT_OF_RANGE;
+  if (status == NUM_FRACTION) return WRONG_TYPE;
+  return isNumber(p) ? MALFORMED_JSON : WRONG_TYPE;
 }
 
-/** True at the first byte of a string, object, array, `true` or `false`. */
-function isOtherValue(p: usize): bool {
+/** True at the first byte of a number. */
+function isNumber(p: usize): bool {
   const c = <u32>load<u8>(p);
-  return c == 34 || c == 123 || c == 91 || load<u32>(p) == 0x65757274 || load<u32>(p) == 0x736c6166;
+  return c == 45 || c - 48 < 10;
 }
 
 /** Reads `true` or `false`. */
@@ -34,16 +37,15 @@ export function readBoolean(p: usize): usize {
     valueI64 = 0;
     return p + 5;
   }
-  const c = <u32>load<u8>(p);
-  setFault(c == 34 || c == 123 || c == 91 || c == 45 || c - 48 < 10 ? WRONG_TYPE : MALFORMED_JSON, -1);
+  setFault(WRONG_TYPE, -1);
   return p;
 }
 
 /** Reads whole milliseconds since 1970 as ns. */
 export function readMillis(p: usize): usize {
   const end = readI64(p);
-  if (numStatus != 0) {
-    numberFault(p, numStatus);
+  if (numStatus != 0 || !endsNumber(end)) {
+    setFault(numberFault(p, end, numStatus), -1);
     return p;
   }
   if (numI64 > i64.MAX_VALUE / NS_PER_MS || numI64 < i64.MIN_VALUE / NS_PER_MS) setFault(OUT_OF_RANGE, -1);
@@ -51,51 +53,58 @@ export function readMillis(p: usize): usize {
   return end;
 }
 
-/** Copies the string at `p` (its quote) to `text`; its length, or 0 on a fault. Leaves the address behind it in `after`. */
+/** Address behind the string that `quotedText` has found. */
 let after: usize = 0;
+/** Its text: in the input, or in `copy` where escapes had to be decoded. */
+let text: usize = 0;
+
+/** Finds the text of the string at `p`, its quote; returns its length, or 0 on a fault. */
 function quotedText(p: usize): usize {
   after = p;
   if (load<u8>(p) != 34) {
-    const c = <u32>load<u8>(p);
-    setFault(isOtherValue(p) || c == 45 || c - 48 < 10 ? WRONG_TYPE : MALFORMED_JSON, -1);
+    setFault(WRONG_TYPE, -1);
     return 0;
   }
-  let quote = p + 1;
-  while (load<u8>(quote) != 34 && load<u8>(quote) != 92 && load<u8>(quote) >= 32 && quote - p <= TEXT_MAX) quote++;
-  if (load<u8>(quote) != 34 && quote - p > TEXT_MAX) {
+  text = p + 1;
+  const special = findSpecial(text);
+  if (load<u8>(special) == 34) {
+    after = special + 1;
+    return special - text;
+  }
+  const end = skipString(special);
+  if (scanFault != 0) return 0;
+  if (end - p > ESCAPED_MAX) {
     setFault(INVALID_TIMESTAMP, -1);
     return 0;
   }
-  after = copyString(p + 1, text);
-  return scanFault != 0 ? 0 : copyEnd - text;
+  after = copyString(text, copy);
+  text = copy;
+  return scanFault != 0 ? 0 : copyEnd - copy;
 }
 
 /** Reads an RFC 3339 timestamp, with or without zone. */
 export function readTimestampString(p: usize): usize {
   const length = quotedText(p);
   if (scanFault != 0) return after;
-  readTimestamp(text, length);
-  return keepTime();
+  return keepTime(readTimestamp(text, length), length);
 }
 
 /** Reads a date. */
 export function readDateString(p: usize): usize {
   const length = quotedText(p);
   if (scanFault != 0) return after;
-  readDate(text, length);
-  return keepTime();
+  return keepTime(readDate(text, length), length);
 }
 
 /** Reads a time of day. */
 export function readTimeString(p: usize): usize {
   const length = quotedText(p);
   if (scanFault != 0) return after;
-  readTime(text, length);
-  return keepTime();
+  return keepTime(readTime(text, length), length);
 }
 
-function keepTime(): usize {
-  if (timeStatus != 0) setFault(INVALID_TIMESTAMP, -1);
+function keepTime(status: i32, length: usize): usize {
+  if (status != TIME_OK) setFault(isValidUtf8(text, length) ? INVALID_TIMESTAMP : INVALID_UTF8, -1);
   valueI64 = timeValue;
   return after;
 }

@@ -9,7 +9,7 @@ export type JsonNode =
   | { readonly kind: "array"; readonly items: readonly JsonNode[]; readonly raw: Uint8Array }
   /** `raw` includes the quotes. */
   | { readonly kind: "string"; readonly raw: Uint8Array }
-  /** A number, or a word (`true`, `nul`) that nobody has judged yet. */
+  /** Bytes of which numbers are made, not yet judged; or one of the words `true`, `false` and `null`. */
   | { readonly kind: "number" | "word"; readonly raw: Uint8Array };
 
 /** Thrown for a line or value that is not acceptable; `kind` is a reason of `ERROR_REASONS`. */
@@ -25,18 +25,20 @@ export class JsonError extends Error {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
-const SCALAR_BYTES = new Set(Buffer.from("-+.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"));
-const isScalarByte = (byte: number | undefined): boolean => byte !== undefined && SCALAR_BYTES.has(byte);
+const NUMBER_BYTES = new Set(Buffer.from("-+.0123456789eE"));
+const isNumberByte = (byte: number | undefined): boolean => byte !== undefined && NUMBER_BYTES.has(byte);
+const isNumberStart = (byte: number | undefined): boolean => byte === 0x2d || (byte !== undefined && byte >= 0x30 && byte <= 0x39);
+const WORDS = ["true", "false", "null"].map((word) => Buffer.from(word));
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The lines of `bytes` without their newlines; a last one without newline counts, lines of white space alone do not. */
-export function splitLines(bytes: Uint8Array): Uint8Array[] {
+/** The lines of `bytes` without their newlines; a last one without newline counts, lines of white space alone only if `blank`. */
+export function splitLines(bytes: Uint8Array, blank = false): Uint8Array[] {
   const lines: Uint8Array[] = [];
   for (let from = 0; from < bytes.length; ) {
     const newline = bytes.indexOf(0x0a, from);
     const end = newline < 0 ? bytes.length : newline;
     const line = bytes.subarray(from, end);
-    if (!line.every(isSpace)) lines.push(line);
+    if (blank || !line.every(isSpace)) lines.push(line);
     from = end + 1;
   }
   return lines;
@@ -73,11 +75,14 @@ class Reader {
       this.#string();
       return { kind: "string", raw: this.#bytes.subarray(from, this.#at) };
     }
-    while (isScalarByte(this.#bytes[this.#at])) this.#at++;
-    if (this.#at === from) throw new JsonError("malformed JSON");
-    const raw = this.#bytes.subarray(from, this.#at);
-    const first = raw[0] as number;
-    return { kind: first === 0x2d || (first >= 0x30 && first <= 0x39) ? "number" : "word", raw };
+    if (isNumberStart(byte)) {
+      while (isNumberByte(this.#bytes[this.#at])) this.#at++;
+      return { kind: "number", raw: this.#bytes.subarray(from, this.#at) };
+    }
+    const word = WORDS.find((w) => Buffer.compare(w, this.#bytes.subarray(from, from + w.length)) === 0);
+    if (word === undefined) throw new JsonError("malformed JSON");
+    this.#at += word.length;
+    return { kind: "word", raw: word };
   }
 
   #object(from: number): JsonNode {
@@ -113,7 +118,7 @@ class Reader {
   #string(): void {
     for (this.#at++; this.#bytes[this.#at] !== QUOTE; this.#at++) {
       if (this.#bytes[this.#at] === BACKSLASH) this.#at++;
-      if (this.#at >= this.#bytes.length) throw new JsonError("malformed JSON");
+      if ((this.#bytes[this.#at] ?? 0) < 0x20) throw new JsonError("malformed JSON");
     }
     this.#at++;
   }
@@ -151,9 +156,9 @@ export function decodeString(raw: Uint8Array): string {
     const value: unknown = JSON.parse(text);
     if (typeof value === "string" && !/\p{Surrogate}/u.test(value)) return value;
   } catch {
-    // Refused below with our own words.
+    throw new JsonError("malformed JSON");
   }
-  throw new JsonError("malformed JSON");
+  throw new JsonError("invalid UTF-8");
 }
 
 /** The text of a number by JSON's grammar, or `undefined`. */

@@ -40,6 +40,10 @@ interface SourceContext {
 export function emitSource(context: EmitContext): VertexModule {
   const operator = context.vertex.operator as SourceOperator;
   if (operator.format === undefined) return emitGenerator(context);
+  if (operator.format.kind === "debezium_json")
+    throw userError("unsupported", `table "${operator.table}": sources cannot read format debezium_json yet`, {
+      hint: "Use format = 'json'.",
+    });
   const { columns } = context.vertex.output;
   const refused = columns.find((c) => !isScannable(c.type));
   if (refused !== undefined)
