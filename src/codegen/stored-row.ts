@@ -2,11 +2,12 @@
  * Whole rows as state entries: every column a slot, NULL a flag. `store<name>` copies a batch's row into an entry; the output
  * columns read rows back from arrays of entries.
  */
-import type { Column } from "../data/schema.ts";
+
 import { isVariable } from "../data/data-type.ts";
+import type { Column } from "../data/schema.ts";
+import { storeOutput } from "./aggregate-output.ts";
 import type { FlagBit } from "./entry-layout.ts";
 import { EntryLayout, slotClass, slotLocal } from "./entry-layout.ts";
-import { storeOutput } from "./aggregate-output.ts";
 import type { Printer } from "./printer.ts";
 import { RowScope } from "./scope.ts";
 
@@ -26,7 +27,11 @@ export interface StoredRow {
 /** Lays out rows of `columns`. */
 export function storeRows(columns: readonly Column[]): StoredRow {
   const layout = new EntryLayout();
-  const stored = columns.map((column) => ({ column, absent: column.nullable ? layout.flag() : undefined, offset: layout.slot(column.type) }));
+  const stored = columns.map((column) => ({
+    column,
+    absent: column.nullable ? layout.flag() : undefined,
+    offset: layout.slot(column.type),
+  }));
   return { layout, columns: stored };
 }
 
@@ -37,7 +42,10 @@ export function emitStore(p: Printer, name: string, row: StoredRow, columns: rea
     for (const [i, { column, offset, absent }] of row.columns.entries()) {
       const { valid, value, length } = scope.column(i);
       const statements = isVariable(column.type)
-        ? [`store<u32>(e, <u32>${p.use("group-table", "keepText")}(t, ${value}, ${length}), ${offset});`, `store<u32>(e, <u32>${length}, ${offset + 4});`]
+        ? [
+            `store<u32>(e, <u32>${p.use("group-table", "keepText")}(t, ${value}, ${length}), ${offset});`,
+            `store<u32>(e, <u32>${length}, ${offset + 4});`,
+          ]
         : [storeSlot(column, value, offset)];
       if (absent === undefined) for (const s of statements) p.line(`  ${s}`);
       else {

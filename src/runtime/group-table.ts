@@ -8,7 +8,17 @@
  * generated code (`codegen/group-table.ts`); this file inserts, removes, iterates and grows.
  */
 import { reserve, setFatal, FATAL_STATE_LIMIT } from "./memory.ts";
-import { CHANGED, CHANGE_MAP, FROZEN, allocateStateBlock, blockOf, blockShift, releaseStateBlock, segmentWord, setChangeState } from "./state-block.ts";
+import {
+  CHANGED,
+  CHANGE_MAP,
+  FROZEN,
+  allocateStateBlock,
+  blockOf,
+  blockShift,
+  releaseStateBlock,
+  segmentWord,
+  setChangeState,
+} from "./state-block.ts";
 import { ARENA_SIZE, dropArena, freeValue, keepValue, makeArena } from "./value-arena.ts";
 
 /** Flags of an entry, at `ENTRY_FLAGS`. Bits from `FIRST_FREE_FLAG` on belong to the generated code. */
@@ -128,7 +138,7 @@ export function releaseTable(t: usize): void {
   const directory = <usize>load<u32>(t, DIRECTORY);
   const count = load<u32>(t, DIRECTORY_MASK) + 1;
   for (let i: u32 = 0; i < count; i++) {
-    const slots = <usize>load<u32>(directory + (<usize>i << 2));
+    const slots = <usize>load<u32>(directory + ((<usize>i) << 2));
     // A sub-table of local depth d stands 2^(depth − d) times in the directory: only the first occurrence frees it.
     if (count == 1 || i >> load<u32>(segmentWord(slots), 4) == 0) releaseStateBlock(state, slots);
   }
@@ -142,12 +152,12 @@ function addChunk(t: usize): usize {
   const index = load<u32>(t, CHUNKS);
   const entrySize = <usize>load<u32>(t, ENTRY_SIZE);
   let shift: u32 = index == 0 ? 12 : index == 1 ? 14 : 16;
-  while ((<usize>1 << <usize>shift) < entrySize + CHUNK_ENTRIES) shift += 2;
+  while ((<usize>1) << (<usize>shift) < entrySize + CHUNK_ENTRIES) shift += 2;
   const chunk = allocateStateBlock(accountOf(t), shift);
-  memory.fill(chunk, 0, <usize>1 << <usize>shift);
+  memory.fill(chunk, 0, (<usize>1) << (<usize>shift));
   store<u32>(chunk, <u32>t, CHUNK_TABLE);
   store<u32>(chunk, index, CHUNK_INDEX);
-  store<u32>(chunk, <u32>(((<usize>1 << <usize>shift) - CHUNK_ENTRIES) / entrySize), CHUNK_CAPACITY);
+  store<u32>(chunk, <u32>((((<usize>1) << (<usize>shift)) - CHUNK_ENTRIES) / entrySize), CHUNK_CAPACITY);
   const last = <usize>load<u32>(t, OPEN_CHUNK);
   if (last == 0) store<u32>(t, <u32>chunk, FIRST_CHUNK);
   else store<u32>(last, <u32>chunk, NEXT_CHUNK);
@@ -178,7 +188,7 @@ export function markChanged(entry: usize): void {
   if (state == CHANGED) return;
   if (state == FROZEN) {
     const copy = allocateStateBlock(accountOf(<usize>load<u32>(chunk, CHUNK_TABLE)), shift);
-    memory.copy(copy, chunk, <usize>1 << <usize>shift);
+    memory.copy(copy, chunk, (<usize>1) << (<usize>shift));
     store<u32>(chunk, <u32>copy, CHUNK_COPY);
   }
   setChangeState(chunk, shift, CHANGED);
@@ -249,7 +259,7 @@ function doubleSole(t: usize): void {
 /** Doubles the directory: its second half repeats the first. */
 function doubleDirectory(t: usize): void {
   const depth = load<u32>(t, DEPTH);
-  const bytes: usize = <usize>4 << <usize>depth;
+  const bytes: usize = (<usize>4) << (<usize>depth);
   const old = <usize>load<u32>(t, DIRECTORY);
   const shift: u32 = depth + 3 < FIRST_SLOT_SHIFT ? FIRST_SLOT_SHIFT : depth + 3;
   const larger = depth > 0 && blockShift(old) == shift ? old : allocateStateBlock(accountOf(t), shift);
@@ -258,13 +268,13 @@ function doubleDirectory(t: usize): void {
   if (depth > 0 && larger != old) releaseStateBlock(accountOf(t), old);
   store<u32>(t, <u32>larger, DIRECTORY);
   store<u32>(t, depth + 1, DEPTH);
-  store<u32>(t, (<u32>1 << (depth + 1)) - 1, DIRECTORY_MASK);
+  store<u32>(t, ((<u32>1) << (depth + 1)) - 1, DIRECTORY_MASK);
 }
 
 /** Splits a full sub-table of 8,192 slots in two by the next bit of the hash. False if the directory is at its limit. */
 function splitSubTable(t: usize, hash: u64): bool {
   let directory = <usize>load<u32>(t, DIRECTORY);
-  const slots = <usize>load<u32>(directory + (<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK)) << 2));
+  const slots = <usize>load<u32>(directory + ((<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK))) << 2));
   const depth = load<u32>(segmentWord(slots), 4);
   if (depth == load<u32>(t, DEPTH)) {
     if (depth == DEPTH_MAX) return false;
@@ -280,7 +290,7 @@ function splitSubTable(t: usize, hash: u64): bool {
   for (let p: usize = 0; p < 65536; p += 8) {
     const slot = load<u64>(splitScratch + p);
     if (slot == 0) continue;
-    const up = <u32>(slot >> 32 >> bit) & 1;
+    const up = <u32>((slot >> 32) >> bit) & 1;
     moved += up;
     place(up != 0 ? other : slots, 8191, slot);
   }
@@ -289,8 +299,8 @@ function splitSubTable(t: usize, hash: u64): bool {
   store<u32>(segmentWord(other), depth + 1, 4);
   store<u32>(word, load<u32>(word) - moved);
   store<u32>(word, depth + 1, 4);
-  const first = (<u32>(hash >> SLOT_BITS) & ((<u32>1 << depth) - 1)) | (<u32>1 << depth);
-  for (let i = first; i <= load<u32>(t, DIRECTORY_MASK); i += <u32>2 << depth) store<u32>(directory + (<usize>i << 2), <u32>other);
+  const first = (<u32>(hash >> SLOT_BITS) & (((<u32>1) << depth) - 1)) | ((<u32>1) << depth);
+  for (let i = first; i <= load<u32>(t, DIRECTORY_MASK); i += (<u32>2) << depth) store<u32>(directory + ((<usize>i) << 2), <u32>other);
   return true;
 }
 
@@ -302,7 +312,7 @@ function roomFor(t: usize, hash: u64): usize {
   }
   while (true) {
     const directory = <usize>load<u32>(t, DIRECTORY);
-    const slots = <usize>load<u32>(directory + (<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK)) << 2));
+    const slots = <usize>load<u32>(directory + ((<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK))) << 2));
     const count = load<u32>(segmentWord(slots));
     if (count < growthLimit(SLOTS_MAX - 1)) return slots;
     if (splitSubTable(t, hash)) continue;
@@ -330,7 +340,7 @@ export function insertEntry(t: usize, hash: u64, routing: u64): usize {
 /** Removes an entry that stands under `hash`: later slots of its run move back. Its values must have been freed. */
 export function removeEntry(t: usize, e: usize, hash: u64): void {
   const directory = <usize>load<u32>(t, DIRECTORY);
-  const slots = <usize>load<u32>(directory + (<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK)) << 2));
+  const slots = <usize>load<u32>(directory + ((<usize>(<u32>(hash >> SLOT_BITS) & load<u32>(t, DIRECTORY_MASK))) << 2));
   const mask = <usize>load<u32>(t, SLOT_MASK);
   let hole = <usize>hash & mask;
   while (load<u32>(slots + (hole << 3)) != <u32>e) hole = (hole + 1) & mask;

@@ -14,9 +14,9 @@ let mask: usize = 0;
 export function openIndex(entries: u32): void {
   let size: u32 = 64;
   while (size < entries && size < HEADS_MAX) size <<= 1;
-  heads = allocateBlock(<usize>size << 2);
+  heads = allocateBlock((<usize>size) << 2);
   mask = <usize>(size - 1);
-  memory.fill(heads, 0, <usize>size << 2);
+  memory.fill(heads, 0, (<usize>size) << 2);
 }
 
 /** Adds an entry under its hash. */

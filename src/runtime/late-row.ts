@@ -30,7 +30,8 @@ export function startLateRow(ns: i64): void {
 /** Starts a key column; false if there is no room for it. */
 function nextKey(): bool {
   if (end + ROOM_MIN > payload + CAPACITY) return false;
-  if (keys++ == 0) put(0x283d79656b20); // " key=("
+  if (keys++ == 0)
+    put(0x283d79656b20); // " key=("
   else put(0x202c); // ", "
   return true;
 }

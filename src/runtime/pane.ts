@@ -72,7 +72,7 @@ export function removeFirstPanes(panes: usize, count: usize): void {
   store<u32>(panes, first, FIRST);
   if (first < 1024 && first != end) return;
   const block = <usize>load<u32>(panes, BLOCK);
-  memory.copy(block, block + (<usize>first << 4), <usize>(end - first) << 4);
+  memory.copy(block, block + ((<usize>first) << 4), (<usize>(end - first)) << 4);
   store<u32>(panes, 0, FIRST);
   store<u32>(panes, end - first, END);
 }

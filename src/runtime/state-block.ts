@@ -42,11 +42,11 @@ export function blockShift(address: usize): u32 {
 
 /** Start of the block that `address` is in. */
 export function blockOf(address: usize): usize {
-  return address & ~((<usize>1 << <usize>blockShift(address)) - 1);
+  return address & ~(((<usize>1) << (<usize>blockShift(address))) - 1);
 }
 
 function linkPartial(segment: usize, shift: u32): void {
-  const head = partial + (<usize>shift << 2);
+  const head = partial + ((<usize>shift) << 2);
   const next = load<u32>(head);
   const info = segmentInfo(segment);
   store<u32>(info, next, 8);
@@ -61,14 +61,14 @@ function unlinkPartial(segment: usize, shift: u32): void {
   const previous = load<u32>(info, 12);
   if (next != 0) store<u32>(segmentInfo(<usize>next), previous, 12);
   if (previous != 0) store<u32>(segmentInfo(<usize>previous), next, 8);
-  else store<u32>(partial + (<usize>shift << 2), next);
+  else store<u32>(partial + ((<usize>shift) << 2), next);
 }
 
 /** Cuts a new segment into free blocks. */
 function cutSegment(shift: u32): usize {
   const segment = allocateSegment();
   const info = segmentInfo(segment);
-  const size: usize = <usize>1 << <usize>shift;
+  const size: usize = (<usize>1) << (<usize>shift);
   for (let at = segment; at < segment + 65536; at += size) store<u32>(at, at + size < segment + 65536 ? <u32>(at + size) : 0);
   store<u32>(info, <u32>segment);
   store<u16>(info, 0, 4);
@@ -83,10 +83,10 @@ export function allocateStateBlock(account: usize, shift: u32): usize {
   if (shift == BLOCK_SHIFT_MAX) {
     const segment = allocateSegment();
     const info = segmentInfo(segment);
-    store<u64>(info, <u64>BLOCK_SHIFT_MAX << 48);
+    store<u64>(info, (<u64>BLOCK_SHIFT_MAX) << 48);
     return segment;
   }
-  let segment = <usize>load<u32>(partial + (<usize>shift << 2));
+  let segment = <usize>load<u32>(partial + ((<usize>shift) << 2));
   if (segment == 0) segment = cutSegment(shift);
   const info = segmentInfo(segment);
   const block = <usize>load<u32>(info);
@@ -121,5 +121,5 @@ export function releaseStateBlock(account: usize, block: usize): void {
 
 /** Sets the change state of the block of entries at `block`, which is 4 KiB or larger. */
 export function setChangeState(block: usize, shift: u32, state: u8): void {
-  memory.fill(CHANGE_MAP + (block >>> 12), state, <usize>1 << (<usize>shift - 12));
+  memory.fill(CHANGE_MAP + (block >>> 12), state, (<usize>1) << (<usize>shift - 12));
 }

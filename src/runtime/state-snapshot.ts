@@ -72,7 +72,7 @@ export function makeState(vertex: i32): usize {
 
 /** Says how entries of tables of `kind` are laid out, see the file's comment. */
 export function setLayout(s: usize, kind: u32, layout: usize): void {
-  store<u32>(s + (<usize>kind << 2), <u32>layout, LAYOUTS);
+  store<u32>(s + ((<usize>kind) << 2), <u32>layout, LAYOUTS);
 }
 
 /** A new table of the vertex. */
@@ -126,7 +126,7 @@ export function holdValues(s: usize, held: bool): void {
 function freeHeld(s: usize): void {
   if ((load<u32>(s, IS_FROZEN) | load<u32>(s, HOLDS)) != 0) return;
   const list = <usize>load<u32>(s, FREED);
-  const end = list + (<usize>load<u32>(s, FREED_COUNT) << 4);
+  const end = list + ((<usize>load<u32>(s, FREED_COUNT)) << 4);
   for (let at = list; at < end; at += 16) freeTextNow(<usize>load<u32>(at), <usize>load<u32>(at, 4), <usize>load<u32>(at, 8));
   store<u32>(s, 0, FREED_COUNT);
 }
@@ -198,6 +198,7 @@ function thaw(s: usize): void {
     releaseTable(t);
     t = next;
   }
+  reportStateSize(s, 0);
 }
 
 /** Writes the next frame of the frozen state at `out`; its length, 0 when everything has been read. */
@@ -259,7 +260,7 @@ function selectRows(s: usize, chunk: usize, layout: usize, size: usize, capacity
 /** Encodes the next rows of a chunk (or of its copy); 0 if none are left. */
 function encodeRows(s: usize, chunk: usize, out: usize, capacity: usize): usize {
   const t = <usize>load<u32>(chunk, CHUNK_TABLE);
-  const layout = <usize>load<u32>(s + (<usize>load<u32>(t, TABLE_KIND) << 2), LAYOUTS);
+  const layout = <usize>load<u32>(s + ((<usize>load<u32>(t, TABLE_KIND)) << 2), LAYOUTS);
   const rows = selectRows(s, chunk, layout, entrySizeOf(t), capacity);
   if (rows == 0) return 0;
   const columns = <usize>load<u32>(layout);
@@ -279,7 +280,7 @@ function encodeRows(s: usize, chunk: usize, out: usize, capacity: usize): usize 
     if (width == 0) {
       offset = encodeText(out, offset, entry, at, rows);
     } else {
-      encodeFixed(out + offset, at, width, rows, c == 1 ? ~MARKED : ~<u32>0);
+      encodeFixed(out + offset, at, width, rows, c == 1 ? ~MARKED : ~(<u32>0));
       offset = nextBuffer(offset, rows * width);
     }
   }
@@ -340,7 +341,7 @@ export function ownsHash(hash: u64): bool {
 
 /** Fills the slots of a restored entry from row `r` of a state frame read as `batch`, but those that its insertion has set. */
 export function restoreSlots(s: usize, t: usize, e: usize, batch: usize, r: usize): void {
-  const layout = <usize>load<u32>(s + (<usize>load<u32>(t, TABLE_KIND) << 2), LAYOUTS);
+  const layout = <usize>load<u32>(s + ((<usize>load<u32>(t, TABLE_KIND)) << 2), LAYOUTS);
   const slots = <usize>load<u32>(layout);
   store<u32>(e, load<u32>(columnValues(batch, 1) + (r << 2)), ENTRY_FLAGS);
   store<u32>(e, load<u32>(columnValues(batch, 2) + (r << 2)), ENTRY_FLAGS + 4);
@@ -358,4 +359,3 @@ export function restoreSlots(s: usize, t: usize, e: usize, batch: usize, r: usiz
     }
   }
 }
-

@@ -53,11 +53,11 @@ function bump(arena: usize, size: usize): usize {
   let at = <usize>load<u32>(arena, CURSOR);
   if (at + size > <usize>load<u32>(arena, END)) {
     let shift = load<u32>(arena, NEXT_SHIFT);
-    while ((<usize>1 << <usize>shift) < size + 8) shift += 2;
+    while ((<usize>1) << (<usize>shift) < size + 8) shift += 2;
     const block = allocateStateBlock(<usize>load<u32>(arena, ACCOUNT), shift);
     store<u32>(block, load<u32>(arena, BLOCKS));
     store<u32>(arena, <u32>block, BLOCKS);
-    store<u32>(arena, <u32>(block + (<usize>1 << <usize>shift)), END);
+    store<u32>(arena, <u32>(block + ((<usize>1) << (<usize>shift))), END);
     store<u32>(arena, shift < 16 ? shift + 2 : 16, NEXT_SHIFT);
     at = block + 8;
   }

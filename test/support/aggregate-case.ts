@@ -12,7 +12,23 @@ import type { Cell } from "./vertex-module.ts";
 
 /** Types that columns of the tests have. */
 export const KINDS: readonly Exclude<ScalarKind, "decimal" | "interval">[] = [
-  "boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "text", "bytes", "json", "timestamp", "date", "time",
+  "boolean",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "float32",
+  "float64",
+  "text",
+  "bytes",
+  "json",
+  "timestamp",
+  "date",
+  "time",
 ];
 
 /** The type of a kind. */

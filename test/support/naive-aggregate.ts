@@ -2,8 +2,9 @@
  * Aggregation as plainly as JavaScript allows, to compare the generated operators with: all contributions of a group are kept,
  * results are computed from the lists.
  */
-import type { Aggregate } from "../../src/program/operator.ts";
+
 import type { ScalarType } from "../../src/data/data-type.ts";
+import type { Aggregate } from "../../src/program/operator.ts";
 import type { Cell, Cells } from "./vertex-module.ts";
 
 /** A value as a comparable string: NULL, NaN and −0 are values, bytes go by content. */

@@ -3,14 +3,14 @@
  * collects the batches it emits. For tests and measurements of stateful operators without the rest of the engine.
  */
 import { compileModule, MEMORY_PAGES, type OptimisationLevel } from "../../src/codegen/asc.ts";
-import type { VertexEmitter } from "../../src/codegen/vertex.ts";
 import { columnWidth } from "../../src/codegen/value.ts";
-import { internalError } from "../../src/core/errors.ts";
+import type { VertexEmitter } from "../../src/codegen/vertex.ts";
 import { must } from "../../src/core/assert.ts";
+import { internalError } from "../../src/core/errors.ts";
 import { isVariable, type ScalarType } from "../../src/data/data-type.ts";
-import { physicalColumns, type Column, type RowSchema } from "../../src/data/schema.ts";
-import type { Operator } from "../../src/program/operator.ts";
+import { type Column, physicalColumns, type RowSchema } from "../../src/data/schema.ts";
 import { LATE_ROW, STATS } from "../../src/program/abi.ts";
+import type { Operator } from "../../src/program/operator.ts";
 import type { Exchange, Program, Vertex } from "../../src/program/program.ts";
 
 /** A column value of a test row. */
@@ -65,7 +65,18 @@ export function programOf(spec: VertexSpec): Program {
   return { version: 1, vertices: [...sources, vertex], edges, fingerprint: "test" };
 }
 
-const NAMES = ["pull", "watermark", "flush", "barrier", "snapshot", "liveSegments", "liveSegmentList", "touchSegment", "restore", "restoreWatermark"];
+const NAMES = [
+  "pull",
+  "watermark",
+  "flush",
+  "barrier",
+  "snapshot",
+  "liveSegments",
+  "liveSegmentList",
+  "touchSegment",
+  "restore",
+  "restoreWatermark",
+];
 
 function driver(id: number, source: string): string {
   const has = NAMES.filter((name) => source.includes(`export function ${name}(`));
@@ -101,7 +112,11 @@ export interface CompiledVertex {
 }
 
 /** Compiles the vertex of `spec`. */
-export async function compileVertex(emitter: VertexEmitter, spec: VertexSpec, level: OptimisationLevel = "preview"): Promise<CompiledVertex> {
+export async function compileVertex(
+  emitter: VertexEmitter,
+  spec: VertexSpec,
+  level: OptimisationLevel = "preview",
+): Promise<CompiledVertex> {
   const program = programOf(spec);
   const vertex = must(program.vertices.at(-1), "vertex");
   const emitted = emitter({ program, vertex });
@@ -188,7 +203,12 @@ export class VertexInstance {
     const columns = physicalColumns(must(this.#schema.inputs[port], "schema"));
     for (const [c, column] of columns.entries()) {
       const at = must(area.columns[c], "column");
-      fillColumns(this.#memory.buffer, column, rows.map((row) => row[c] ?? null), at);
+      fillColumns(
+        this.#memory.buffer,
+        column,
+        rows.map((row) => row[c] ?? null),
+        at,
+      );
       this.exports.column(area.batch, c, at.values, column.nullable ? at.validity : 0, at.bytes);
     }
     this.exports.rows(area.batch, rows.length);
@@ -266,7 +286,10 @@ export class VertexInstance {
     return new Map(
       Array.from({ length: this.exports.liveSegments() }, (_, i) => {
         const at = list + 24 * i;
-        return [`${view.getUint32(at, true)}/${view.getBigInt64(at + 8, true)}/${view.getUint32(at + 4, true)}`, view.getUint32(at + 16, true)];
+        return [
+          `${view.getUint32(at, true)}/${view.getBigInt64(at + 8, true)}/${view.getUint32(at + 4, true)}`,
+          view.getUint32(at + 16, true),
+        ];
       }),
     );
   }

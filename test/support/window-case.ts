@@ -5,22 +5,37 @@
  */
 import { must } from "../../src/core/assert.ts";
 import type { Prng } from "../../src/core/prng.ts";
-import { keyHash, type KeyValue } from "../../src/data/key-hash.ts";
-import { keyGroup, subtaskOfGroup } from "../../src/data/key-group.ts";
-import { type Column, physicalColumns, type RowSchema } from "../../src/data/schema.ts";
 import { TIMESTAMP } from "../../src/data/data-type.ts";
+import { keyGroup, subtaskOfGroup } from "../../src/data/key-group.ts";
+import { type KeyValue, keyHash } from "../../src/data/key-hash.ts";
+import { type Column, physicalColumns, type RowSchema } from "../../src/data/schema.ts";
 import type { Aggregate, Window, WindowAggregateOperator } from "../../src/program/operator.ts";
 import { columnReference } from "./aggregate-case.ts";
 import { canonicalKey, groupRows, naiveAggregate } from "./naive-aggregate.ts";
 import { type Cells, type CompiledVertex, VertexInstance, type VertexSpec } from "./vertex-module.ts";
 
 /** A window aggregate over `columns`. */
-export function windowSpec(columns: readonly Column[], window: Window, keys: readonly number[], aggregates: readonly Aggregate[]): VertexSpec {
+export function windowSpec(
+  columns: readonly Column[],
+  window: Window,
+  keys: readonly number[],
+  aggregates: readonly Aggregate[],
+): VertexSpec {
   const bounds: Column[] = window.kind === "instant" ? [] : ["start", "end"].map((name) => ({ name, type: TIMESTAMP, nullable: false }));
   const results = aggregates.map((a, i): Column => ({ name: `a${i}`, type: a.type, nullable: a.function !== "count" }));
   const output: RowSchema = { updating: false, columns: [...keys.map((k) => must(columns[k], "key")), ...bounds, ...results] };
-  const operator: WindowAggregateOperator = { kind: "window-aggregate", window, keys: keys.map((k) => columnReference(columns, k)), aggregates };
-  return { operator, inputs: [{ columns, updating: false }], output, exchange: keys.length === 0 ? { kind: "gather" } : { kind: "keyed", keys } };
+  const operator: WindowAggregateOperator = {
+    kind: "window-aggregate",
+    window,
+    keys: keys.map((k) => columnReference(columns, k)),
+    aggregates,
+  };
+  return {
+    operator,
+    inputs: [{ columns, updating: false }],
+    output,
+    exchange: keys.length === 0 ? { kind: "gather" } : { kind: "keyed", keys },
+  };
 }
 
 /** A batch of rows, or a watermark. */
@@ -82,7 +97,12 @@ export function subtaskOf(spec: VertexSpec, row: Cells, parallelism: number, por
 }
 
 /** Emitted rows and the sum of late rows, over all subtasks and runs; checks that at a restart no frame is missing or left over. */
-export function runWindows(compiled: CompiledVertex, steps: readonly Step[], random: Prng, restarts: ReadonlySet<number>): { rows: Cells[]; late: number } {
+export function runWindows(
+  compiled: CompiledVertex,
+  steps: readonly Step[],
+  random: Prng,
+  restarts: ReadonlySet<number>,
+): { rows: Cells[]; late: number } {
   const { spec } = compiled;
   let parallelism = 1 + random.below(3);
   let instances = start(compiled, parallelism);
@@ -91,7 +111,10 @@ export function runWindows(compiled: CompiledVertex, steps: readonly Step[], ran
   let watermark: bigint | undefined;
   const push = (batch: readonly Cells[]): void => {
     for (const [subtask, instance] of instances.entries()) {
-      instance.push(batch.filter((row) => subtaskOf(spec, row, parallelism) === subtask), 1 + random.below(64));
+      instance.push(
+        batch.filter((row) => subtaskOf(spec, row, parallelism) === subtask),
+        1 + random.below(64),
+      );
     }
   };
   for (const [i, step] of steps.entries()) {

@@ -6,14 +6,15 @@
  * Phases of a firing window: 1 index the right side, 2 probe (candidates, then the filter), 3 left rows without match, 4 right
  * rows without match. Matched rows are MARKED. A row behind the watermark is late.
  */
+
+import { must } from "../../core/assert.ts";
+import { userError } from "../../core/errors.ts";
+import { TIMESTAMP } from "../../data/data-type.ts";
+import type { Column } from "../../data/schema.ts";
+import { physicalColumns } from "../../data/schema.ts";
 import type { Expression } from "../../program/expression.ts";
 import type { WindowJoinOperator } from "../../program/operator.ts";
 import { inputSchema, inputs } from "../../program/program.ts";
-import type { Column } from "../../data/schema.ts";
-import { physicalColumns } from "../../data/schema.ts";
-import { TIMESTAMP } from "../../data/data-type.ts";
-import { must } from "../../core/assert.ts";
-import { userError } from "../../core/errors.ts";
 import { declareOutput, emitReserve } from "../aggregate-output.ts";
 import { slotClass } from "../entry-layout.ts";
 import { emitCondition } from "../expression.ts";
@@ -93,7 +94,13 @@ export function emitWindowJoin(context: EmitContext): VertexModule {
   emitPull(p, join, filterText !== undefined);
   emitRestore(p, join);
   emitInit(p, join);
-  return { source: p.text(), expands: true, flushes: false, stateful: true, stateSchema: stateSchemaHash([join.left.row.layout, join.right.row.layout]) };
+  return {
+    source: p.text(),
+    expands: true,
+    flushes: false,
+    stateful: true,
+    stateSchema: stateSchemaHash([join.left.row.layout, join.right.row.layout]),
+  };
 }
 
 /** `paneOf(at)`: the left table of a timestamp; the right one is its sibling 1. */
@@ -160,7 +167,9 @@ function emitPushSide(p: Printer, join: Join, side: Side): void {
       }
       const table = port === 0 ? "paneOf(at)" : `${p.use("group-table", "siblingOf")}(paneOf(at), 1)`;
       p.line(`if (t == 0 || ${at} != at) { at = ${at}; t = ${table}; }`);
-      p.line(`store${port}(batch, r, t, ${p.use("group-table", "appendEntry")}(t, ${side.keys.length === 0 ? "0" : "load<u64>(HASHES + (r << 3))"}));`);
+      p.line(
+        `store${port}(batch, r, t, ${p.use("group-table", "appendEntry")}(t, ${side.keys.length === 0 ? "0" : "load<u64>(HASHES + (r << 3))"}));`,
+      );
     });
   });
   p.line(`function push${port}(batch: usize): void {`);
@@ -228,7 +237,9 @@ function appendPair(p: Printer, join: Join, l: string, r: string): void {
   p.line(`store<u32>(LEFTS + (n << 2), <u32>${l});`);
   p.line(`store<u32>(RIGHTS + (n << 2), <u32>${r});`);
   p.line(`store<i64>(V${stamp} + (n << 3), STAMP);`);
-  const text = [l === "0" ? "" : storedTextLength(join.left.row, l), r === "0" ? "" : storedTextLength(join.right.row, r)].filter((t) => t !== "");
+  const text = [l === "0" ? "" : storedTextLength(join.left.row, l), r === "0" ? "" : storedTextLength(join.right.row, r)].filter(
+    (t) => t !== "",
+  );
   if (text.length > 0) p.line(`TEXT += ${text.join(" + ")};`);
   p.line("n++;");
 }
@@ -237,7 +248,9 @@ function appendPair(p: Printer, join: Join, l: string, r: string): void {
 function emitProbe(p: Printer, join: Join): void {
   const { left, right } = join;
   const g = (name: string): string => p.use("group-table", name);
-  p.declare("let PHASE: i32 = 0;\nlet OPEN: bool = false;\nlet CHUNK: usize = 0;\nlet INDEX: u32 = 0;\nlet TEXT: usize = 0;\nlet STAMP: i64 = 0;");
+  p.declare(
+    "let PHASE: i32 = 0;\nlet OPEN: bool = false;\nlet CHUNK: usize = 0;\nlet INDEX: u32 = 0;\nlet TEXT: usize = 0;\nlet STAMP: i64 = 0;",
+  );
   p.declare("let LEFT: usize = 0;\nlet RIGHT: usize = 0;\nlet PROBE: usize = 0;\nlet MATCH: usize = 0;");
   p.block("function save(): void", () => p.line(`CHUNK = ${g("cursorChunk")};\n  INDEX = ${g("cursorIndex")};`));
   const pairs = keyColumns(left).map((c, i) => equalValues(p, c, must(keyColumns(right)[i], "right key")));
@@ -304,7 +317,8 @@ function emitFilter(p: Printer, join: Join, filter: Expression): string {
   const body = p.capture(() => {
     p.block("  for (let r: usize = 0; r < n; r++)", () => {
       const condition = emitCondition(scope, filter);
-      if (scope.faults) p.line(`if (fault != 0) { ${p.use("row-report", "reportFault")}(${join.vertex}, fault, OUT, r); fault = 0; continue; }`);
+      if (scope.faults)
+        p.line(`if (fault != 0) { ${p.use("row-report", "reportFault")}(${join.vertex}, fault, OUT, r); fault = 0; continue; }`);
       p.line(`if (!(${condition})) continue;`);
       p.line("const a = <usize>load<u32>(LEFTS + (r << 2));\n    const b = <usize>load<u32>(RIGHTS + (r << 2));");
       if (left.outer) p.line(mark(p, "a"));
@@ -359,7 +373,9 @@ function emitPull(p: Printer, join: Join, filtered: boolean): void {
       p.block("if (PHASE == 2)", () => {
         if (filtered) p.line("if (n != 0) break;\n      candidates = true;");
         p.line("n = probe(n);\n      if (OPEN) break;");
-        p.line(`${p.use("join-index", "closeIndex")}();\n      ${g("startCursor")}(LEFT);\n      save();\n      PHASE = 3;\n      OPEN = true;`);
+        p.line(
+          `${p.use("join-index", "closeIndex")}();\n      ${g("startCursor")}(LEFT);\n      save();\n      PHASE = 3;\n      OPEN = true;`,
+        );
         if (filtered) p.line("if (n != 0) break;\n      candidates = false;");
       });
       p.block("if (PHASE == 3)", () => {

@@ -4,8 +4,8 @@ import { expect } from "chai";
 import { compileModule, MEMORY_PAGES } from "../../../src/codegen/asc.ts";
 import { emitKeyHash } from "../../../src/codegen/key-hash.ts";
 import { Prng } from "../../../src/core/prng.ts";
-import { type KeyValue, keyHash } from "../../../src/data/key-hash.ts";
 import { isVariable, type ScalarType } from "../../../src/data/data-type.ts";
+import { type KeyValue, keyHash } from "../../../src/data/key-hash.ts";
 import type { Column } from "../../../src/data/schema.ts";
 import { KINDS, randomCell, typeOf } from "../../support/aggregate-case.ts";
 import { type Cells, fillColumns } from "../../support/vertex-module.ts";
@@ -42,7 +42,12 @@ interface Exports {
 
 /** Hashes of the keys of each layout: one module with a function per layout. */
 async function hashAll(layouts: readonly { readonly columns: readonly Column[]; readonly rows: readonly Cells[] }[]): Promise<bigint[][]> {
-  const functions = layouts.map(({ columns }, i) => emitKeyHash(`hash${i}`, columns.map((c, index) => ({ index, type: c.type, nullable: c.nullable }))));
+  const functions = layouts.map(({ columns }, i) =>
+    emitKeyHash(
+      `hash${i}`,
+      columns.map((c, index) => ({ index, type: c.type, nullable: c.nullable })),
+    ),
+  );
   const main = `${functions.join("\n")}
 import { makeBatch, setColumn as setColumnOf } from "../runtime/batch.ts";
 import { reserve } from "../runtime/memory.ts";
@@ -60,7 +65,12 @@ ${layouts.map((_, i) => `export function run${i}(batch: usize, rows: usize, out:
       const values = exports.room((rows.length + 1) * 8 + 64) >>> 0;
       const validity = exports.room(rows.length + 64) >>> 0;
       const bytes = isVariable(column.type) ? exports.room(1 << 20) >>> 0 : 0;
-      fillColumns(memory.buffer, column, rows.map((row) => row[c] ?? null), { values, validity, bytes });
+      fillColumns(
+        memory.buffer,
+        column,
+        rows.map((row) => row[c] ?? null),
+        { values, validity, bytes },
+      );
       exports.set(batch, c, values, column.nullable ? validity : 0, bytes);
     }
     const out = exports.room(rows.length * 8) >>> 0;
@@ -90,7 +100,10 @@ describe("generated key hash", function () {
   it("equals the reference on random keys of one to four columns, nullable and not", async () => {
     const random = new Prng(7);
     const layouts = Array.from({ length: 60 }, (_, n) => {
-      const kinds = n < 2 * KINDS.length ? [KINDS[n >> 1] ?? "int64"] : Array.from({ length: 1 + random.below(4) }, () => KINDS[random.below(KINDS.length)] ?? "int64");
+      const kinds =
+        n < 2 * KINDS.length
+          ? [KINDS[n >> 1] ?? "int64"]
+          : Array.from({ length: 1 + random.below(4) }, () => KINDS[random.below(KINDS.length)] ?? "int64");
       const columns = columnsOf(kinds.map(typeOf), (i) => (n + i) % 2 === 0);
       return { columns, rows: Array.from({ length: 50 }, () => columns.map((c) => randomCell(random, c, 60))) };
     });

@@ -23,7 +23,12 @@ interface Shape {
 
 function specOf({ columns, keys, aggregates, updating, ttlMs = 0 }: Shape): VertexSpec {
   const results = aggregates.map((a, i): Column => ({ name: `a${i}`, type: a.type, nullable: a.function !== "count" }));
-  const operator: UpdatingAggregateOperator = { kind: "updating-aggregate", keys: keys.map((k) => columnReference(columns, k)), aggregates, ttlMs };
+  const operator: UpdatingAggregateOperator = {
+    kind: "updating-aggregate",
+    keys: keys.map((k) => columnReference(columns, k)),
+    aggregates,
+    ttlMs,
+  };
   const output = { updating: true, columns: [...keys.map((k) => must(columns[k], "key")), ...results] };
   return { operator, inputs: [{ columns, updating }], output, exchange: keys.length === 0 ? { kind: "gather" } : { kind: "keyed", keys } };
 }
@@ -81,7 +86,9 @@ function cellTextOf(row: Cells, columns: number): string {
 }
 
 function randomShape(random: Prng, updating: boolean): Shape {
-  const columns = Array.from({ length: 4 }, (_, i) => column(`c${i}`, typeOf(KINDS[random.below(KINDS.length)] ?? "int64"), random.below(2) === 0));
+  const columns = Array.from({ length: 4 }, (_, i) =>
+    column(`c${i}`, typeOf(KINDS[random.below(KINDS.length)] ?? "int64"), random.below(2) === 0),
+  );
   columns.push(column("f", { kind: "boolean" }, true), column("i", INT64, true), column("d", FLOAT64, true), column("t", TEXT, true));
   const aggregates = Array.from({ length: 1 + random.below(6) }, () => {
     const kind = AGGREGATE_FUNCTIONS[random.below(5)] ?? "count";
@@ -128,7 +135,11 @@ describe("updating aggregate", function () {
     const present: Cells[] = [];
     let instances = [new VertexInstance(compiled)];
     const push = (rows: readonly Cells[]): void => {
-      for (const [s, instance] of instances.entries()) instance.push(rows.filter((r) => subtaskOf(spec, r, instances.length) === s), 1 + random.below(80));
+      for (const [s, instance] of instances.entries())
+        instance.push(
+          rows.filter((r) => subtaskOf(spec, r, instances.length) === s),
+          1 + random.below(80),
+        );
     };
     for (let round = 0; round < 12; round++) {
       const changes = randomChanges(random, shape, present, spread);
@@ -162,11 +173,20 @@ describe("updating aggregate", function () {
 
   it("emits −old +new adjacent with weights and the group's newest time, and nothing for changes that cancel out", async () => {
     const instance = new VertexInstance(await compileVertex(emitUpdatingAggregate, specOf(counted())));
-    instance.push([[1n, 5n, 10n, 1n], [1n, 7n, 20n, 1n]]);
+    instance.push([
+      [1n, 5n, 10n, 1n],
+      [1n, 7n, 20n, 1n],
+    ]);
     expect(instance.flush(0n)).to.deep.equal([[1n, 2n, 7n, 20n, 1n]]);
     instance.push([[1n, 7n, 30n, -1n]]);
-    expect(instance.flush(0n)).to.deep.equal([[1n, 2n, 7n, 20n, -1n], [1n, 1n, 5n, 30n, 1n]]);
-    instance.push([[1n, 9n, 31n, 1n], [1n, 9n, 32n, -1n]]);
+    expect(instance.flush(0n)).to.deep.equal([
+      [1n, 2n, 7n, 20n, -1n],
+      [1n, 1n, 5n, 30n, 1n],
+    ]);
+    instance.push([
+      [1n, 9n, 31n, 1n],
+      [1n, 9n, 32n, -1n],
+    ]);
     expect(instance.flush(0n)).to.deep.equal([]);
     instance.push([[1n, 5n, 33n, -1n]]);
     expect(instance.flush(0n)).to.deep.equal([[1n, 1n, 5n, 32n, -1n]]);
@@ -186,13 +206,19 @@ describe("updating aggregate", function () {
     restored.restore(first.snapshot());
     expect(restored.flush(0n)).to.deep.equal([]);
     restored.push([[1n, 5n, 10n, 1n]]);
-    expect(restored.flush(0n)).to.deep.equal([[0n, null, 0n, -1n], [1n, 5n, 10n, 1n]]);
+    expect(restored.flush(0n)).to.deep.equal([
+      [0n, null, 0n, -1n],
+      [1n, 5n, 10n, 1n],
+    ]);
   });
 
   it("takes back and forgets groups that were untouched for the TTL, also after a restart", async () => {
     const compiled = await compileVertex(emitUpdatingAggregate, specOf(counted({ ttlMs: 10_000 })));
     let instance = new VertexInstance(compiled);
-    instance.push([[1n, 5n, 1n, 1n], [2n, 6n, 1n, 1n]]);
+    instance.push([
+      [1n, 5n, 1n, 1n],
+      [2n, 6n, 1n, 1n],
+    ]);
     expect(instance.flush(1_700_000_000_000n)).to.have.length(2);
     instance.exports.barrier(1n);
     const frames = instance.snapshot();
@@ -208,21 +234,34 @@ describe("updating aggregate", function () {
 
   it("finds the next extreme after the current one is taken back, text included", async () => {
     const columns = [column("k", INT64), column("t", TEXT)];
-    const shape: Shape = { columns, keys: [0], aggregates: [aggregateOf("min", columns, 1), aggregateOf("max", columns, 1)], updating: true };
+    const shape: Shape = {
+      columns,
+      keys: [0],
+      aggregates: [aggregateOf("min", columns, 1), aggregateOf("max", columns, 1)],
+      updating: true,
+    };
     const instance = new VertexInstance(await compileVertex(emitUpdatingAggregate, specOf(shape)));
     const texts = Array.from({ length: 100 }, (_, i) => `t${String(i).padStart(3, "0")}`);
     instance.push(texts.map((t) => [1n, t, 1n, 1n]));
     instance.flush(0n);
     instance.push(texts.slice(0, 10).map((t) => [1n, t, 1n, -1n]));
     instance.push(texts.slice(-10).map((t) => [1n, t, 1n, -1n]));
-    expect(instance.flush(0n)).to.deep.equal([[1n, "t000", "t099", 1n, -1n], [1n, "t010", "t089", 1n, 1n]]);
+    expect(instance.flush(0n)).to.deep.equal([
+      [1n, "t000", "t099", 1n, -1n],
+      [1n, "t010", "t089", 1n, 1n],
+    ]);
   });
 
   it("resets a float sum when its group is empty, so that nothing of infinity or rounding stays", async () => {
     const columns = [column("k", INT64), column("d", FLOAT64, true)];
     const shape: Shape = { columns, keys: [0], aggregates: [aggregateOf("sum", columns, 1)], updating: true };
     const instance = new VertexInstance(await compileVertex(emitUpdatingAggregate, specOf(shape)));
-    instance.push([[1n, Infinity, 1n, 1n], [1n, null, 1n, 1n], [1n, Infinity, 1n, -1n], [1n, 0.1, 1n, 1n]]);
+    instance.push([
+      [1n, Infinity, 1n, 1n],
+      [1n, null, 1n, 1n],
+      [1n, Infinity, 1n, -1n],
+      [1n, 0.1, 1n, 1n],
+    ]);
     expect(instance.flush(0n)).to.deep.equal([[1n, 0.1, 1n, 1n]]);
   });
 

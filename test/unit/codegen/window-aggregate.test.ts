@@ -15,7 +15,9 @@ const MAX = (1n << 63n) - 1n;
 const column = (name: string, type: Column["type"], nullable = false): Column => ({ name, type, nullable });
 
 function randomColumns(random: Prng): Column[] {
-  const columns = Array.from({ length: 5 }, (_, i) => column(`c${i}`, typeOf(KINDS[random.below(KINDS.length)] ?? "int64"), random.below(2) === 0));
+  const columns = Array.from({ length: 5 }, (_, i) =>
+    column(`c${i}`, typeOf(KINDS[random.below(KINDS.length)] ?? "int64"), random.below(2) === 0),
+  );
   return [...columns, column("f", { kind: "boolean" }, true), column("i", INT64, true), column("d", FLOAT64, true)];
 }
 
@@ -110,7 +112,11 @@ describe("window aggregate", function () {
     const spec = windowSpec(columns, { kind: "tumble", widthNs: 10n }, [0, 1], [aggregateOf("count", columns)]);
     const instance = new VertexInstance(await compileVertex(emitWindowAggregate, spec));
     instance.watermark(10n);
-    instance.push([[-7n, "x", 9n], [8n, null, 3n], [1n, "y", 10n]]);
+    instance.push([
+      [-7n, "x", 9n],
+      [8n, null, 3n],
+      [1n, "y", 10n],
+    ]);
     expect(instance.errors().map((e) => [e.late, e.payload])).to.deep.equal([
       [true, 'timestamp=1970-01-01T00:00:00.000000009 key=(-7, "x")'],
       [true, "timestamp=1970-01-01T00:00:00.000000003 key=(8, NULL)"],
@@ -120,9 +126,18 @@ describe("window aggregate", function () {
   });
 
   it("reports the row whose sum overflows, which then adds to nothing", async () => {
-    const spec = windowSpec(bids, { kind: "tumble", widthNs: 10n }, [0], ["count", "sum", "avg"].map((f) => aggregateOf(f as "sum", bids, 1)));
+    const spec = windowSpec(
+      bids,
+      { kind: "tumble", widthNs: 10n },
+      [0],
+      ["count", "sum", "avg"].map((f) => aggregateOf(f as "sum", bids, 1)),
+    );
     const instance = new VertexInstance(await compileVertex(emitWindowAggregate, spec));
-    instance.push([[1n, MAX, 1n], [1n, 1n, 2n], [1n, -1n, 3n]]);
+    instance.push([
+      [1n, MAX, 1n],
+      [1n, 1n, 2n],
+      [1n, -1n, 3n],
+    ]);
     expect(instance.errors().map((e) => e.reason)).to.deep.equal([10]);
     expect(instance.stat("bad")).to.equal(1);
     expect(instance.watermark(MAX)).to.deep.equal([[1n, 0n, 10n, 2n, MAX - 1n, Number(MAX - 1n) / 2, 9n]]);
@@ -131,10 +146,19 @@ describe("window aggregate", function () {
   it("reports a group whose panes overflow only together", async () => {
     const spec = windowSpec(bids, { kind: "hop", slideNs: 5n, widthNs: 10n }, [0], [aggregateOf("sum", bids, 1)]);
     const instance = new VertexInstance(await compileVertex(emitWindowAggregate, spec));
-    instance.push([[1n, MAX, 1n], [1n, 1n, 7n], [2n, 5n, 7n]]);
+    instance.push([
+      [1n, MAX, 1n],
+      [1n, 1n, 7n],
+      [2n, 5n, 7n],
+    ]);
     const out = instance.watermark(MAX);
     expect(instance.errors().map((e) => e.reason)).to.deep.equal([10]);
-    expect(out.map((r) => [r[0], r[1], r[3]])).to.have.deep.members([[1n, -5n, MAX], [2n, 0n, 5n], [1n, 5n, 1n], [2n, 5n, 5n]]);
+    expect(out.map((r) => [r[0], r[1], r[3]])).to.have.deep.members([
+      [1n, -5n, MAX],
+      [2n, 0n, 5n],
+      [1n, 5n, 1n],
+      [2n, 5n, 5n],
+    ]);
   });
 
   it("averages 64-bit integers exactly beyond 2^63", async () => {
@@ -142,7 +166,11 @@ describe("window aggregate", function () {
     const spec = windowSpec(columns, { kind: "tumble", widthNs: 10n }, [0], [aggregateOf("avg", columns, 1)]);
     const instance = new VertexInstance(await compileVertex(emitWindowAggregate, spec));
     const top = (1n << 64n) - 1n;
-    instance.push([[1n, top, 1n], [1n, top, 1n], [1n, top - 2n, 1n]]);
+    instance.push([
+      [1n, top, 1n],
+      [1n, top, 1n],
+      [1n, top - 2n, 1n],
+    ]);
     expect(instance.watermark(MAX)[0]?.[3]).to.equal(Number(top * 3n - 2n) / 3);
   });
 

@@ -16,14 +16,26 @@ const MAX = (1n << 63n) - 1n;
 const KINDS_OF_JOIN = ["inner", "left", "right", "full"] as const;
 const column = (name: string, type: Column["type"], nullable = false): Column => ({ name, type, nullable });
 
-function specOf(join: WindowJoinOperator["join"], left: readonly Column[], right: readonly Column[], keys: readonly number[], filtered: boolean): VertexSpec {
+function specOf(
+  join: WindowJoinOperator["join"],
+  left: readonly Column[],
+  right: readonly Column[],
+  keys: readonly number[],
+  filtered: boolean,
+): VertexSpec {
   const nullable = (columns: readonly Column[], outer: boolean): Column[] => columns.map((c) => ({ ...c, nullable: c.nullable || outer }));
   const output: RowSchema = {
     updating: false,
     columns: [...nullable(left, join === "right" || join === "full"), ...nullable(right, join === "left" || join === "full")],
   };
   const operands = [columnReference(output.columns, left.length - 1), columnReference(output.columns, output.columns.length - 1)];
-  const filter: Expression = { kind: "call", function: "lt", arguments: operands, type: { kind: "boolean" }, nullable: operands.some((o) => o.nullable) };
+  const filter: Expression = {
+    kind: "call",
+    function: "lt",
+    arguments: operands,
+    type: { kind: "boolean" },
+    nullable: operands.some((o) => o.nullable),
+  };
   const operator: WindowJoinOperator = {
     kind: "window-join",
     join,
@@ -89,14 +101,21 @@ describe("window join", function () {
     let instances = [new VertexInstance(compiled)];
     const push = (port: 0 | 1, rows: readonly Cells[]): void => {
       for (const [s, instance] of instances.entries()) {
-        instance.push(rows.filter((r) => subtaskOf(spec, r, instances.length, port) === s), 1 + random.below(40), port);
+        instance.push(
+          rows.filter((r) => subtaskOf(spec, r, instances.length, port) === s),
+          1 + random.below(40),
+          port,
+        );
       }
     };
     let time = 0n;
     for (let round = 0; round < 10; round++) {
       for (const port of [0, 1] as const) {
         const columns = must(spec.inputs[port], "input").columns;
-        const rows = Array.from({ length: random.below(50) }, () => [...columns.map((c) => randomCell(random, c, spread)), time + BigInt(random.below(4))]);
+        const rows = Array.from({ length: random.below(50) }, () => [
+          ...columns.map((c) => randomCell(random, c, spread)),
+          time + BigInt(random.below(4)),
+        ]);
         all[port].push(...rows);
         push(port, rows);
       }

@@ -55,7 +55,10 @@ describe("runtime hash", () => {
   it("compares bytes as unsigned, shorter first, whatever lies behind them", () => {
     const random = new Prng(3);
     for (let i = 0; i < 2000; i++) {
-      const [a, b] = [0, 1].map(() => Uint8Array.from({ length: random.below(20) }, () => (random.below(8) === 0 ? 200 : 7))) as [Uint8Array, Uint8Array];
+      const [a, b] = [0, 1].map(() => Uint8Array.from({ length: random.below(20) }, () => (random.below(8) === 0 ? 200 : 7))) as [
+        Uint8Array,
+        Uint8Array,
+      ];
       const [at, to] = [module.base, module.base + 128];
       module.bytes.fill(random.below(256), at, at + 256);
       module.bytes.set(a, at);
