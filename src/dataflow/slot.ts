@@ -21,6 +21,7 @@ import type { SlotHost, SlotInit, SlotProgress, SlotSettings } from "./slot-cont
 import { Control, type Signal } from "./task/control.ts";
 import { EpochCounters, makeReport } from "./task/reports.ts";
 import { SinkTask } from "./task/sink-task.ts";
+import { Sleeper } from "./task/sleeper.ts";
 import { Snapshots } from "./task/snapshot.ts";
 import { makeSourceTask, type SourceTask } from "./task/source-task.ts";
 import type { Topology } from "./topology.ts";
@@ -31,6 +32,8 @@ const TURN_MS = 5;
 const EDGE_LIMIT_BYTES = 512 << 10;
 /** Bytes that may wait for one sink. */
 const SINK_LIMIT_BYTES = 8 << 20;
+/** How long a failed slot waits for its connectors to close. */
+const CLOSE_LIMIT_MS = 1000;
 /** With channels, sources pass on event time at most this often: small frames cost more than late firing. */
 const WATERMARK_INTERVAL_MS = 5;
 
@@ -56,6 +59,7 @@ export class Slot {
   readonly #ports: Ports;
   readonly #snapshots: Snapshots;
   readonly #counters: EpochCounters;
+  readonly #sleeper: Sleeper;
   readonly #sources: readonly SourceState[];
   readonly #sinks = new Map<number, SinkTask>();
   /** Epoch of the last report, by vertex. */
@@ -81,12 +85,10 @@ export class Slot {
   #lastEdgeFlushMs: number;
   #lastFlushMs: number;
   #lastWatermarkMs: number;
-  #woken = false;
-  #wake: (() => void) | undefined;
-
   constructor(init: SlotInit) {
     const { instance, topology, settings, clock } = init;
     this.#init = init;
+    this.#sleeper = new Sleeper(init.doorbells);
     this.#instance = instance;
     this.#topology = topology;
     this.#settings = settings;
@@ -140,10 +142,11 @@ export class Slot {
       while (!this.#done) {
         const worked = this.#turn();
         if (this.#failure !== undefined) throw this.#failure;
-        await (worked ? this.#yield() : this.#sleep());
+        await (worked ? this.#sleeper.yield() : this.#sleep());
       }
     } catch (error) {
-      await this.#closeConnectors(false).catch(() => undefined);
+      // A connector that does not close must not keep the cause from being told.
+      await Promise.race([this.#closeConnectors(false).catch(() => undefined), this.#clock.sleep(CLOSE_LIMIT_MS)]);
       throw toAppError(error);
     }
   }
@@ -188,10 +191,7 @@ export class Slot {
 
   /** Something may have become possible. */
   wake(): void {
-    this.#woken = true;
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#sleeper.wake();
   }
 
   /** Counters and event times as of now. */
@@ -462,42 +462,27 @@ export class Slot {
     this.#ports.flush();
   }
 
-  #yield(): Promise<void> {
-    this.#woken = false;
-    return new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+  /** Waits for a reason to turn again. */
+  async #sleep(): Promise<void> {
+    if ((await this.#sleeper.doze()) || this.#flushedBeforeSleep()) return;
+    const began = this.#clock.elapsedMs();
+    await this.#sleeper.sleep(
+      () => this.#ports.poll() || this.#ports.flush(),
+      () => this.#sleepMs(began),
+    );
+    if (this.#blocked) this.#blockedMs += this.#clock.elapsedMs() - began;
   }
 
-  /** Waits for a reason to turn again. Nothing that waits in a partitioning buffer stays there while the slot has nothing to do. */
-  async #sleep(): Promise<void> {
-    if (this.#unflushed) {
-      this.#flushEdges(this.#clock.elapsedMs());
-      return;
-    }
-    const seen = this.#init.doorbells?.startWaiting();
-    if (this.#woken || this.#ports.poll() || this.#ports.flush()) {
-      this.#woken = false;
-      this.#init.doorbells?.stopWaiting();
-      return;
-    }
-    const began = this.#clock.elapsedMs();
-    const timer = setTimeout(() => this.wake(), this.#sleepMs(began));
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (seen === undefined) return;
-      const rung = this.#init.doorbells?.wait(seen);
-      if (rung === undefined) this.wake();
-      else rung.then(() => this.wake()).catch((error: unknown) => this.fail(error));
-    });
-    clearTimeout(timer);
-    this.#init.doorbells?.stopWaiting();
-    this.#woken = false;
-    if (this.#blocked) this.#blockedMs += this.#clock.elapsedMs() - began;
+  /** Rows in partitioning buffers wait for more only while a source is about to bring more, and never longer than the linger. */
+  #flushedBeforeSleep(): boolean {
+    if (!this.#unflushed || this.#sources.some(({ task, ended }) => !ended && !task.idle && !task.ended)) return false;
+    this.#flushEdges(this.#clock.elapsedMs());
+    return true;
   }
 
   #sleepMs(nowMs: number): number {
     let ms = Math.max(0, this.#settings.flushIntervalMs - (nowMs - this.#lastFlushMs));
+    if (this.#unflushed) ms = Math.min(ms, this.#settings.lingerMs - (nowMs - this.#lastEdgeFlushMs));
     for (const { task, idleness, ended } of this.#sources) {
       const due = ended || !task.idle || this.#control.tracker(task.vertex).idle ? undefined : idleness.dueInMs(nowMs);
       if (due !== undefined) ms = Math.min(ms, due);

@@ -132,6 +132,9 @@ export class WorkerExchange {
   /** Connections that we accepted, by worker: frames in. */
   readonly #receivers = new Map<number, Socket>();
   #closing = false;
+  #woken = false;
+  #resume: (() => void) | undefined;
+  readonly #ring = (): void => this.#wake();
 
   /** `fail` ends the run. */
   constructor(start: WorkerStart, links: WorkerLinks, fail: (error: unknown) => void) {
@@ -173,7 +176,7 @@ export class WorkerExchange {
     for (const socket of this.#senders.values()) socket.end(goodbye);
     for (const socket of this.#receivers.values()) socket.end(encodeCredits([{ edge: GOODBYE, source: 0, target: 0, bytes: 0 }]));
     this.#server.close();
-    this.#doorbells.stopWaiting();
+    this.#wake();
   }
 
   #dial(peer: PeerAddress): void {
@@ -193,7 +196,7 @@ export class WorkerExchange {
           state.welcome = true;
           socket.setTimeout(0);
           this.#senders.set(peer.worker, socket);
-          this.#doorbells.stopWaiting();
+          this.#wake();
           rest = bytes.subarray(1);
         }
         cutter.push(rest, (piece) => {
@@ -206,7 +209,7 @@ export class WorkerExchange {
         socket.destroy();
       }
     });
-    socket.on("drain", () => this.#doorbells.stopWaiting());
+    socket.on("drain", () => this.#wake());
     this.#watch(socket, `worker ${peer.worker} at ${name}`, state);
   }
 
@@ -300,12 +303,27 @@ export class WorkerExchange {
 
   async #run(): Promise<void> {
     while (!this.#closing) {
-      const seen = this.#doorbells.startWaiting();
-      const worked = this.#turn();
-      if (worked) await new Promise((resolve) => setImmediate(resolve));
-      else await this.#doorbells.wait(seen);
-      if (!this.#closing) this.#doorbells.stopWaiting();
+      if (this.#turn()) {
+        await new Promise((resolve) => setImmediate(resolve));
+        continue;
+      }
+      this.#doorbells.startWaiting(this.#ring);
+      if (!this.#turn() && !this.#woken) {
+        await new Promise<void>((resolve) => {
+          this.#resume = resolve;
+        });
+      }
+      this.#woken = false;
+      this.#doorbells.stopWaiting();
     }
+  }
+
+  /** Something may have become possible. */
+  #wake(): void {
+    this.#woken = true;
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
   }
 
   #turn(): boolean {

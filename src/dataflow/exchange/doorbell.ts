@@ -19,6 +19,8 @@ export function makeDoorbells(threads: number): SharedArrayBuffer {
 export class Doorbells {
   readonly #ints: Int32Array;
   readonly #own: number;
+  /** A wait is outstanding. It outlives the sleep it was made for: making and ending one costs more than the sleep. */
+  #listening = false;
 
   constructor(memory: SharedArrayBuffer, own: number) {
     this.#ints = new Int32Array(memory);
@@ -33,21 +35,25 @@ export class Doorbells {
     Atomics.notify(this.#ints, at);
   }
 
-  /** Raises the flag. Look for work after it, then `wait`, then `stopWaiting`. */
-  startWaiting(): number {
+  /**
+   * Raises the flag. Look for work behind it, once more, then wait: `onRing` is called when the bell rings, possibly also later than
+   * `stopWaiting`. One and the same function every time.
+   */
+  startWaiting(onRing: () => void): void {
     Atomics.store(this.#ints, this.#own + WAITING, 1);
-    return Atomics.load(this.#ints, this.#own);
+    if (this.#listening) return;
+    const result = Atomics.waitAsync(this.#ints, this.#own, Atomics.load(this.#ints, this.#own));
+    if (!result.async) return onRing();
+    this.#listening = true;
+    const heard = (): void => {
+      this.#listening = false;
+      onRing();
+    };
+    result.value.then(heard, heard);
   }
 
-  /** Resolves when the own bell has rung since `startWaiting` returned `seen`; undefined if it already has. */
-  wait(seen: number): Promise<unknown> | undefined {
-    const result = Atomics.waitAsync(this.#ints, this.#own, seen);
-    return result.async ? result.value : undefined;
-  }
-
-  /** Lowers the flag, and ends a `wait` of this thread that is still pending. */
+  /** Lowers the flag: nobody needs to ring. */
   stopWaiting(): void {
     Atomics.store(this.#ints, this.#own + WAITING, 0);
-    Atomics.notify(this.#ints, this.#own);
   }
 }

@@ -79,6 +79,8 @@ class ByteSourceTask implements SourceTask {
   readonly #stop = new AbortController();
   #chunk: OpenChunk | undefined;
   #reading = false;
+  /** The read under way, if any; never rejects. */
+  #inFlight: Promise<void> = Promise.resolve();
   #fruitless = 0;
 
   constructor(vertex: number, source: ByteSource, owner: SourceTaskOwner) {
@@ -95,7 +97,9 @@ class ByteSourceTask implements SourceTask {
   start(): void {
     if (this.#reading || this.#chunk !== undefined || this.ended) return;
     this.#reading = true;
-    this.#read().catch((error: unknown) => this.#owner.fail(toAppError(error)));
+    this.#inFlight = this.#read().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#owner.fail(toAppError(error));
+    });
   }
 
   async #read(): Promise<void> {
@@ -174,6 +178,8 @@ class ByteSourceTask implements SourceTask {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    // A connector's methods are never called at once.
+    await this.#inFlight;
     await this.#source.close();
   }
 }
@@ -214,7 +220,9 @@ class EventSourceTask implements SourceTask {
     if (next === "idle") {
       this.idle = true;
       this.#waiting = true;
-      this.#wait().catch((error: unknown) => this.#owner.fail(toAppError(error)));
+      this.#wait().catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#owner.fail(toAppError(error));
+      });
       return STATUS.idle;
     }
     this.idle = false;
