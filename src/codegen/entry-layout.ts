@@ -119,9 +119,14 @@ export class EntryLayout {
     return new Uint8Array(Uint32Array.from(words).buffer);
   }
 
-  /** Types of the checkpointed columns in order: the part of the state schema that this table is. */
+  /** Types of the checkpointed columns in order, and the flags in use: the part of the state schema that this table is. */
   schema(): readonly string[] {
-    return this.#slots.map((s) => s.type);
+    return [...this.#slots.map((s) => s.type), `${this.#flagOffset}+${this.#nextFlag}`];
+  }
+
+  /** Number of columns of the table's state frames. */
+  get columns(): number {
+    return this.#slots.length;
   }
 }
 

@@ -78,6 +78,13 @@ export function hashStatement(grouping: Grouping): string {
   return grouping.keyIndexes.length > 0 ? "hashKeys(batch, n, HASHES);" : "";
 }
 
+/** Statement that reads the groups of the next rows ahead, at the start of row `r` of a loop over n rows; `table`: their likely table. */
+export function touchStatement(p: Printer, grouping: Grouping, table: string): string {
+  if (grouping.keyIndexes.length === 0) return "";
+  const rows = p.use("group-table", "TOUCH_ROWS");
+  return `if ((r & (${rows} - 1)) == 0) ${p.use("group-table", "touchGroups")}(${table}, HASHES + (r << 3), min<usize>(${rows}, n - r));`;
+}
+
 /** Expression of row `r`'s hash. */
 export function rowHash(grouping: Grouping): string {
   return grouping.keyIndexes.length > 0 ? "load<u64>(HASHES + (r << 3))" : "0";
@@ -109,7 +116,7 @@ export function emitLateKey(scope: RowScope, grouping: Grouping): void {
  */
 export function emitRestore(p: Printer, grouping: Grouping, table: string): void {
   const { layout, plan, gathered } = grouping;
-  const columns = Math.max(...[layout, ...plan.valueSets.map((s) => s.layout)].map((l) => l.schema().length));
+  const columns = Math.max(...[layout, ...plan.valueSets.map((s) => s.layout)].map((l) => l.columns));
   p.declare("let RESTORED: usize = 0;");
   const owned = gathered ? `${p.use("exchange", "subtask")} == 0` : `${p.use("state-snapshot", "ownsHash")}(h)`;
   const values = p.use("batch", "columnValues");

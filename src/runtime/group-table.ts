@@ -369,6 +369,32 @@ export function freeTextNow(t: usize, value: usize, length: usize): void {
   freeValue(t + TABLE_ARENA, value, length);
 }
 
+/** Rows that `touchGroups` handles at once: their slots and entries stay in the second-level cache until they are used. */
+export const TOUCH_ROWS: usize = 1024;
+const TOUCH_FROM: u32 = 8192;
+const touched: usize = reserve(TOUCH_ROWS * 4);
+/** Keeps the loads of `touchGroups` alive. */
+export let touchSum: u64 = 0;
+
+/**
+ * Reads the first slot and the entry of each of `count` hashes, at most `TOUCH_ROWS`, so that the probes that follow find them
+ * in the cache: here the misses overlap, there each waits for the branches before it. Small tables are left alone.
+ */
+export function touchGroups(t: usize, hashes: usize, count: usize): void {
+  if (t == 0 || load<u32>(t, TABLE_LIVE) < TOUCH_FROM) return;
+  const directory = <usize>load<u32>(t, DIRECTORY);
+  const directoryMask = <usize>load<u32>(t, DIRECTORY_MASK);
+  const mask = <usize>load<u32>(t, SLOT_MASK);
+  for (let r: usize = 0; r < count; r++) {
+    const h = load<u64>(hashes + (r << 3));
+    const slots = <usize>load<u32>(directory + ((<usize>(h >> SLOT_BITS) & directoryMask) << 2));
+    store<u32>(touched + (r << 2), load<u32>(slots + ((<usize>h & mask) << 3)));
+  }
+  let sum: u64 = 0;
+  for (let r: usize = 0; r < count; r++) sum += load<u64>(<usize>load<u32>(touched + (r << 2)), ENTRY_SLOTS);
+  touchSum = sum;
+}
+
 /** Cursor over the live entries of a table: the entry after (`chunk`, `index`). */
 export let cursorChunk: usize = 0;
 export let cursorIndex: u32 = 0;

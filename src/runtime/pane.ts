@@ -34,6 +34,12 @@ export function paneTable(panes: usize, i: usize): usize {
   return <usize>load<u32>(paneAt(panes, i), 8);
 }
 
+/** Table of the newest pane, 0 if there is none. */
+export function lastTable(panes: usize): usize {
+  const count = paneCount(panes);
+  return count == 0 ? 0 : paneTable(panes, count - 1);
+}
+
 /** Index of the first pane that starts at `start` or later. */
 export function paneIndex(panes: usize, start: i64): usize {
   let high = paneCount(panes);

@@ -28,7 +28,7 @@ import { emitCheck, emitUpdate } from "../aggregate-update.ts";
 import { emitExpression } from "../expression.ts";
 import { rowKey } from "../group-table.ts";
 import type { Grouping } from "../grouping.ts";
-import { emitGroups, emitOpenTables, emitRestore, hashStatement, planGrouping, rowHash } from "../grouping.ts";
+import { emitGroups, emitOpenTables, emitRestore, hashStatement, planGrouping, rowHash, touchStatement } from "../grouping.ts";
 import { Printer } from "../printer.ts";
 import { RowScope } from "../scope.ts";
 import { emitMakeState, emitStateFunctions, stateSchemaHash } from "../state-function.ts";
@@ -96,6 +96,7 @@ function emitPush(p: Printer, { grouping, newest }: Updating): void {
   const scope = new RowScope(p, grouping.columns, "r");
   const body = p.capture(() => {
     p.block("  for (let r: usize = 0; r < n; r++)", () => {
+      p.line(touchStatement(p, grouping, "GROUPS"));
       if (checked) p.line("if (load<u8>(FAULTS + r) != 0) { store<u32>(ENTRIES + (r << 2), 0); continue; }");
       const values = layout.keys.map((k, i) =>
         emitExpression(scope, { kind: "column", index: keyIndexes[i] ?? 0, type: k.type, nullable: k.nullable }),

@@ -27,7 +27,7 @@ import { emitCheck, emitUpdate } from "../aggregate-update.ts";
 import { emitExpression } from "../expression.ts";
 import { emitLookup, rowKey } from "../group-table.ts";
 import type { Grouping } from "../grouping.ts";
-import { emitGroups, emitLateKey, emitOpenTables, emitRestore, hashStatement, planGrouping, rowHash } from "../grouping.ts";
+import { emitGroups, emitLateKey, emitOpenTables, emitRestore, hashStatement, planGrouping, rowHash, touchStatement } from "../grouping.ts";
 import { Printer } from "../printer.ts";
 import { RowScope } from "../scope.ts";
 import { emitMakeState, emitStateFunctions, stateSchemaHash } from "../state-function.ts";
@@ -160,6 +160,7 @@ function emitResolve(p: Printer, grouping: Grouping, extent: Extent, checked: bo
   const sets = grouping.plan.valueSets.length > 0;
   const body = p.capture(() => {
     p.block("  for (let r: usize = 0; r < n; r++)", () => {
+      p.line(touchStatement(p, grouping, `${p.use("pane", "lastTable")}(PANES)`));
       if (checked) p.line("if (load<u8>(FAULTS + r) != 0) { store<u32>(ENTRIES + (r << 2), 0); continue; }");
       const at = scope.column(grouping.timestamp).value;
       p.block(`if (${at} < low || ${at} > high)`, () => emitSelectPane(p, extent, at));

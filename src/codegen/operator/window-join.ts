@@ -398,7 +398,7 @@ function emitRestore(p: Printer, { left, right }: Join): void {
   const values = p.use("batch", "columnValues");
   const owned = left.gathered ? `${p.use("exchange", "subtask")} == 0` : `${p.use("state-snapshot", "ownsHash")}(h)`;
   p.block("export function restore(frame: usize): i32", () => {
-    const columns = Math.max(left.row.layout.schema().length, right.row.layout.schema().length);
+    const columns = Math.max(left.row.layout.columns, right.row.layout.columns);
     p.line(`if (RESTORED == 0) RESTORED = ${p.use("batch", "makeBatch")}(${columns});`);
     p.line(`${p.use("frame", "readFrame")}(frame, RESTORED);`);
     p.line(`const n = ${p.use("frame", "frameRows")}(frame);`);
