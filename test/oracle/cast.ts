@@ -29,13 +29,28 @@ export function integerToFloat(value: bigint, type: ScalarType): number {
   return Math.fround(Number(value < 0n ? -sticky : sticky));
 }
 
+/** `spelled`, or the digits below it if both are equally near to `value` and those below are even: toExponential takes those above. */
+function evenOfTwo(value: number, precision: number, spelled: string): string {
+  const isOdd = /[13579]e/.test(spelled);
+  const rest =
+    value
+      .toExponential(100)
+      .split("e")[0]
+      ?.replace(".", "")
+      .slice(precision + 1) ?? "";
+  return isOdd && /^50*$/.test(rest) ? spelled.replace(/\de/, (digit) => `${Number(digit[0]) - 1}e`) : spelled;
+}
+
 /** The shortest digits of a finite, positive float and its decimal point: the value is 0.digits × 10^point. */
 function shortest(value: number, type: ScalarType): { readonly digits: string; readonly point: number } {
   let spelled = value.toExponential();
   if (type.kind === "float32") {
     for (let precision = 0; precision < 9; precision++) {
       spelled = value.toExponential(precision);
-      if (Math.fround(Number(spelled)) === value) break;
+      if (Math.fround(Number(spelled)) === value) {
+        spelled = evenOfTwo(value, precision, spelled);
+        break;
+      }
     }
   }
   const [mantissa = "", exponent = ""] = spelled.split("e");

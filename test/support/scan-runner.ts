@@ -8,7 +8,7 @@ import type { Prng } from "../../src/core/prng.ts";
 import { TIMESTAMP } from "../../src/data/data-type.ts";
 import type { Column, Shape } from "../../src/data/schema.ts";
 import { ERROR_REASONS, ERROR_RECORD_HEADER, type ModuleExports, STATUS } from "../../src/program/abi.ts";
-import type { Format } from "../../src/program/operator.ts";
+import type { Format, SourceOperator } from "../../src/program/operator.ts";
 import type { Program } from "../../src/program/program.ts";
 import { column } from "./oracle-programs.ts";
 
@@ -31,7 +31,7 @@ export interface ScanOutcome {
 
 /** A table as the scanner sees it: what is declared and what of it is read. */
 export interface ScanTable {
-  readonly declared: Program["vertices"][number]["operator"] extends infer O ? Extract<O, { readonly kind: "source" }>["declared"] : never;
+  readonly declared: SourceOperator["declared"];
   readonly shape: Shape;
   readonly columns: readonly Column[];
 }

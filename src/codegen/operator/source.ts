@@ -81,9 +81,9 @@ function plainEventTime(operator: SourceOperator): number | undefined {
 function emitBuffers(s: SourceContext): void {
   const p = s.printer;
   p.declare("let IN: usize = 0;\nlet OUT: usize = 0;\nlet TIME: usize = 0;\nlet POSITIONS: usize = 0;");
-  s.columns.forEach((column, c) =>
-    p.declare(`let V${c}: usize = 0;\nlet N${c}: usize = 0;\n${isVariable(column.type) ? `let B${c}: usize = 0;` : ""}`),
-  );
+  s.columns.forEach((column, c) => {
+    p.declare(`let V${c}: usize = 0;\nlet N${c}: usize = 0;\n${isVariable(column.type) ? `let B${c}: usize = 0;` : ""}`);
+  });
   p.block("export function init(): void", () => {
     const reserve = p.use("memory", "reserve");
     p.line(`IN = ${p.use("memory", "allocateBlock")}(65536);`);

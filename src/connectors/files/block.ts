@@ -36,6 +36,8 @@ export interface Block {
   readonly end: number;
   /** Next byte to read; `start` means that the first row has still to be found. */
   offset: number;
+  /** True: `offset` is inside a row that was given up as too long. Compressed files only: elsewhere such a row passes the block's end. */
+  insideRow: boolean;
   done: boolean;
   watermarkNs: bigint | undefined;
 }
@@ -53,7 +55,7 @@ export function splitFiles(files: readonly InputFile[]): Block[] {
     for (let start = 0; start < size; start += step) {
       const end = compressed ? step : Math.min(size, start + step);
       const base = { file, path, fileSize: size, compressed, start, end };
-      blocks.push({ ...base, index: blocks.length, offset: start, done: false, watermarkNs: undefined });
+      blocks.push({ ...base, index: blocks.length, offset: start, insideRow: false, done: false, watermarkNs: undefined });
     }
   });
   return blocks;
@@ -66,8 +68,8 @@ export function blocksOf(blocks: readonly Block[], subtask: number, parallelism:
 
 /** A block as a position. */
 export function toPosition(block: Block): SplitPosition {
-  const { index, file, path, fileSize, compressed, start, end, offset, done, watermarkNs } = block;
-  const position = { split: String(index), version: 1, file, path, fileSize, compressed, start, end, offset, done };
+  const { index, file, path, fileSize, compressed, start, end, offset, insideRow, done, watermarkNs } = block;
+  const position = { split: String(index), version: 1, file, path, fileSize, compressed, start, end, offset, insideRow, done };
   return watermarkNs === undefined ? position : { ...position, watermarkNs: watermarkNs.toString() };
 }
 
@@ -88,58 +90,117 @@ export function fromPosition(position: SplitPosition): Block {
     start: number("start"),
     end: number("end"),
     offset: number("offset"),
+    insideRow: position["insideRow"] === true,
     done: position["done"] === true,
     watermarkNs: position.watermarkNs === undefined ? undefined : BigInt(position.watermarkNs),
   };
 }
 
+/** A file in the schedule: its blocks that this subtask has still to read, and how far event time has come in it. */
+interface Lane {
+  readonly file: number;
+  readonly blocks: readonly Block[];
+  /** Index of the first unfinished block. */
+  at: number;
+  /** Event time of the file; undefined: −∞. */
+  ns: bigint | undefined;
+}
+
 /**
- * Event time per file, and which block to read next. A file's unread blocks may hold rows as old as its last block read in
- * file order, so within a file time is what its blocks up to the current one have said; a file of which nothing was read
- * holds time at −∞. The next block is the first of the file that is furthest behind: files are read side by side in event
- * time, and nothing is late because another file was read first.
+ * Event time per file, and which block to read next. A file's unread blocks may hold rows as old as the block before them
+ * allows, so within a file time is what its blocks up to the current one have said; a file of which nothing was read holds
+ * time at −∞. The next block is the first of the file that is furthest behind: files are read side by side in event time,
+ * and nothing is late because another file was read first.
+ *
+ * Files are in a heap, the one furthest behind at its root, which is the only one that changes: O(log files) a step.
  */
 export class BlockSchedule {
-  readonly #blocks: readonly Block[];
+  readonly #heap: Lane[] = [];
 
-  /** `blocks`: those of this subtask, ascending. */
-  constructor(blocks: readonly Block[]) {
-    this.#blocks = blocks;
-  }
-
-  /** First unfinished block of each file, with the file's event time so far (undefined: −∞). */
-  #fronts(): readonly { readonly block: Block; readonly ns: bigint | undefined }[] {
-    const fronts = new Map<number, { block: Block; ns: bigint | undefined }>();
-    const seen = new Map<number, bigint>();
-    for (const block of this.#blocks) {
-      if (fronts.has(block.file)) continue;
-      const before = seen.get(block.file);
-      const own = block.watermarkNs;
-      const ns = own === undefined ? before : before === undefined || own > before ? own : before;
-      if (ns !== undefined) seen.set(block.file, ns);
-      if (!block.done) fronts.set(block.file, { block, ns });
+  /** `own`: the blocks of this subtask; `all`: those of all subtasks, whose watermarks bound the blocks behind them. Both ascending. */
+  constructor(own: readonly Block[], all: readonly Block[]) {
+    const floors = floorsOf(all);
+    const lanes = new Map<number, Block[]>();
+    for (const block of own) {
+      if (block.done) continue;
+      const blocks = lanes.get(block.file);
+      if (blocks === undefined) lanes.set(block.file, [block]);
+      else blocks.push(block);
     }
-    return [...fronts.values()];
-  }
-
-  /** The front that is furthest behind. */
-  #slowest(): { readonly block: Block; readonly ns: bigint | undefined } | undefined {
-    let slowest: { readonly block: Block; readonly ns: bigint | undefined } | undefined;
-    for (const front of this.#fronts()) {
-      if (slowest === undefined || (slowest.ns !== undefined && (front.ns === undefined || front.ns < slowest.ns))) slowest = front;
-    }
-    return slowest;
+    for (const [file, blocks] of lanes) this.#push({ file, blocks, at: 0, ns: floors.get(blocks[0]?.index ?? 0) });
   }
 
   /** The block to read from next; undefined when all are done. */
   next(): Block | undefined {
-    return this.#slowest()?.block;
+    const lane = this.#heap[0];
+    return lane?.blocks[lane.at];
+  }
+
+  /** The block of `next` was read from: its watermark or `done` may have changed. */
+  advance(): void {
+    const lane = this.#heap[0];
+    const block = lane?.blocks[lane.at];
+    if (lane === undefined || block === undefined) return;
+    lane.ns = latest(lane.ns, block.watermarkNs);
+    if (block.done) lane.at++;
+    if (lane.at === lane.blocks.length) {
+      const last = this.#heap.pop();
+      if (last !== undefined && last !== lane) this.#heap[0] = last;
+    }
+    this.#sink();
   }
 
   /** Event time of the subtask: see `ByteSource.watermark`. */
   watermark(): { readonly ns: bigint; readonly partition: number } | undefined | "end" {
-    const slowest = this.#slowest();
-    if (slowest === undefined) return "end";
-    return slowest.ns === undefined ? undefined : { ns: slowest.ns, partition: slowest.block.file };
+    const lane = this.#heap[0];
+    if (lane === undefined) return "end";
+    return lane.ns === undefined ? undefined : { ns: lane.ns, partition: lane.file };
   }
+
+  #push(lane: Lane): void {
+    const heap = this.#heap;
+    let at = heap.push(lane) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isBehind(heap[at], heap[parent])) return;
+      [heap[at], heap[parent]] = [heap[parent] as Lane, heap[at] as Lane];
+      at = parent;
+    }
+  }
+
+  /** Lets the root, which has moved forward, sink to its place. */
+  #sink(): void {
+    const heap = this.#heap;
+    for (let at = 0; ; ) {
+      const left = 2 * at + 1;
+      const child = isBehind(heap[left + 1], heap[left]) ? left + 1 : left;
+      if (!isBehind(heap[child], heap[at])) return;
+      [heap[at], heap[child]] = [heap[child] as Lane, heap[at] as Lane];
+      at = child;
+    }
+  }
+}
+
+/** Whether `a` is to be read before `b`: an earlier time, among equals the earlier file. What is absent comes last. */
+function isBehind(a: Lane | undefined, b: Lane | undefined): boolean {
+  if (a === undefined || b === undefined) return a !== undefined;
+  if (a.ns === b.ns) return a.file < b.file;
+  return a.ns === undefined || (b.ns !== undefined && a.ns < b.ns);
+}
+
+function latest(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+/** By block index: the largest watermark among the block and those before it in its file. */
+function floorsOf(all: readonly Block[]): ReadonlyMap<number, bigint> {
+  const floors = new Map<number, bigint>();
+  const files = new Map<number, bigint>();
+  for (const block of all) {
+    const ns = latest(files.get(block.file), block.watermarkNs);
+    if (ns === undefined) continue;
+    files.set(block.file, ns);
+    floors.set(block.index, ns);
+  }
+  return floors;
 }

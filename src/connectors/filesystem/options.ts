@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import type { ConnectorSpec } from "../../program/connector-spec.ts";
+import { compressionOption } from "../files/compression.ts";
 
 /** Options of filesystem tables. */
 export const filesystemOptions = z.object({
@@ -12,10 +13,9 @@ export const filesystemOptions = z.object({
     .refine(isRegularExpression, "must be a regular expression")
     .optional()
     .meta({ description: "Read the files whose path below the directory matches.", uses: ["source"] }),
-  "source.compression": z
-    .enum(["none", "gzip"])
+  "source.compression": compressionOption
     .optional()
-    .meta({ description: "Compression of the files.", uses: ["source"] }),
+    .meta({ description: "Compression of the files, by default told from each file's name.", uses: ["source"] }),
 });
 
 function isRegularExpression(text: string): boolean {

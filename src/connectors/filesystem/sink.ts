@@ -7,6 +7,7 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { AppError } from "../../core/errors.ts";
 import { externalError, toAppError, userError } from "../../core/errors.ts";
+import { systemRandom } from "../../core/prng.ts";
 import type { Sink, SinkCommit, SubtaskContext } from "../connector.ts";
 
 /** Prefix of files that are not yet committed. */
@@ -24,14 +25,13 @@ export class FilesystemSink implements Sink {
     this.#root = String(context.options["path"]).replace(/^file:\/\//, "");
   }
 
-  async open(restored: readonly SinkCommit[] | undefined): Promise<void> {
+  async open(): Promise<void> {
     try {
       await mkdir(this.#root, { recursive: true });
       await this.#removeOwn();
     } catch (error) {
       throw this.#failure(error);
     }
-    void restored;
   }
 
   /** Hidden files of this job and vertex: what a failed run left behind. Only subtask 0 cleans, before anybody writes. */
@@ -70,7 +70,12 @@ export class FilesystemSink implements Sink {
     }
     this.#open = undefined;
     const { vertex, subtask } = this.#context;
-    const name = `part-${vertex}-${String(epoch).padStart(6, "0")}-${String(subtask).padStart(4, "0")}.json`;
+    // Unlike any other run's: a new run into a directory that has files adds to them.
+    const unique = systemRandom
+      .below(2 ** 32)
+      .toString(36)
+      .padStart(7, "0");
+    const name = `part-${vertex}-${String(epoch).padStart(6, "0")}-${String(subtask).padStart(4, "0")}-${unique}.json`;
     return { hidden: current.hidden, target: join(this.#root, name) };
   }
 

@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { toAppError, userError } from "../../core/errors.ts";
 import type { ByteSource, SubtaskContext } from "../connector.ts";
 import type { InputFile } from "../files/block.ts";
+import { isGzip } from "../files/compression.ts";
 import { FilesSource } from "../files/source.ts";
 
 /** A source over the directory that the option `path` names. */
@@ -15,7 +16,6 @@ export function makeFilesystemSource(context: SubtaskContext): ByteSource {
 async function listFiles({ options, table }: SubtaskContext): Promise<readonly InputFile[]> {
   const root = String(options["path"]).replace(/^file:\/\//, "");
   const pattern = options["source.regex_pattern"] === undefined ? undefined : new RegExp(String(options["source.regex_pattern"]));
-  const gzip = options["source.compression"] === "gzip";
   let paths: string[];
   try {
     const info = await stat(root);
@@ -43,7 +43,7 @@ async function listFiles({ options, table }: SubtaskContext): Promise<readonly I
     });
   }
   const sizes = await Promise.all(
-    chosen.sort().map(async (path) => ({ path, size: (await stat(path)).size, compressed: gzip || path.endsWith(".gz") })),
+    chosen.sort().map(async (path) => ({ path, size: (await stat(path)).size, compressed: isGzip(path, options["source.compression"]) })),
   );
   return sizes;
 }

@@ -1,8 +1,14 @@
 /**
- * Numbered events at a steady rate: which ones to make now. Event i belongs to subtask i mod p; its time is the start of the
- * table's time plus i intervals. The rate holds over all subtasks, measured from when this run began.
+ * Numbered events at a steady rate: which ones to make now. A split is an arithmetic progression of event numbers: next, next + stride, …
+ * below its end. At a first start subtask s of p has the one open split s, s + p, …; a restore ends all open splits at the largest of their
+ * next numbers, hands the finite splits that are left out to the subtasks, and begins new open splits behind it. So every event belongs to
+ * exactly one split at any time, whatever the sequence of parallelisms.
+ *
+ * The rate holds over all subtasks, measured from when this run began.
  */
+import { must } from "../../core/assert.ts";
 import type { Clock } from "../../core/clock.ts";
+import { internalError } from "../../core/errors.ts";
 import type { EventSource, SplitPosition, SubtaskContext } from "../connector.ts";
 
 /** What `next` returns when there are events to make. */
@@ -18,6 +24,19 @@ export interface PacedSpec {
   readonly baseNs: bigint;
 }
 
+/** A progression of events, made up to, not including, `next`. */
+interface Split {
+  readonly name: string;
+  readonly stride: number;
+  /** First event that no longer belongs to it; undefined: open, the table's last event ends it. */
+  readonly end: bigint | undefined;
+  next: bigint;
+  /** A bound for the times of its events from `next` on; undefined: −∞. */
+  watermarkNs: bigint | undefined;
+}
+
+const POLL_MS = 5;
+
 /** A source of numbered events. */
 export class PacedEvents implements EventSource {
   readonly kind = "events";
@@ -26,11 +45,10 @@ export class PacedEvents implements EventSource {
   readonly #spec: PacedSpec;
   readonly #clock: Clock;
   #baseNs: bigint;
-  /** Events before this number have been made by all subtasks alike: this subtask's next is the first of its own at or after it. */
-  #next = 0n;
+  /** Unfinished splits of this subtask, the open one always among them. */
+  #splits: Split[] = [];
   #startedMs = 0;
   #startedAt = 0n;
-  #watermarkNs: bigint | undefined;
 
   constructor(context: SubtaskContext, spec: PacedSpec, clock: Clock) {
     this.#context = context;
@@ -43,74 +61,71 @@ export class PacedEvents implements EventSource {
   async open(restored: readonly SplitPosition[] | undefined): Promise<void> {
     const { subtask, parallelism } = this.#context;
     const stride = BigInt(parallelism);
-    this.#next = BigInt(subtask);
-    if (restored !== undefined) this.#restore(restored, stride);
+    const splits = (restored ?? []).map(fromPosition).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const base = restored?.[0]?.["baseNs"];
+    if (base !== undefined) this.#baseNs = BigInt(String(base));
+    const open = splits.filter((s) => s.end === undefined);
+    const made = open.reduce<bigint | undefined>((high, s) => later(high, s.next), undefined) ?? 0n;
+    const from = lowest(this.#spec.eventCount, made) ?? made;
+    const closed = splits.map((s) => (s.end === undefined ? closeAt(s, from) : s)).filter((s) => s.next < must(s.end, "end"));
+    this.#splits = closed.filter((_, i) => i % parallelism === subtask);
+    const watermarkNs = open.reduce<bigint | undefined>((high, s) => later(high, s.watermarkNs), undefined);
+    const first = from + ((((BigInt(subtask) - from) % stride) + stride) % stride);
+    this.#splits.push({ name: String(subtask), stride: parallelism, end: undefined, next: first, watermarkNs });
     this.#startedMs = this.#clock.elapsedMs();
-    this.#startedAt = this.#next;
+    this.#startedAt = this.#slowest().next;
   }
 
-  /** Every residue of the old parallelism has its own next event; ours begins where all of those that are ours are unmade. */
-  #restore(restored: readonly SplitPosition[], stride: bigint): void {
-    const first = restored[0];
-    if (first !== undefined) this.#baseNs = BigInt(String(first["baseNs"]));
-    const made = restored.map((p) => ({ residue: BigInt(p.split), stride: BigInt(Number(p["stride"])), next: BigInt(String(p["next"])) }));
-    const isMade = (event: bigint): boolean => made.some((m) => event % m.stride === m.residue && event < m.next);
-    this.#gaps = isMade;
-    const lowest = made.reduce((low, m) => (m.next < low ? m.next : low), made[0]?.next ?? 0n);
-    this.#gapsEnd = made.reduce((high, m) => (m.next > high ? m.next : high), 0n);
-    const behind = lowest - (lowest % stride) + this.#next;
-    this.#next = behind < 0n ? this.#next : behind;
+  /** The split that is furthest behind, by event number and so by time. */
+  #slowest(): Split {
+    return this.#splits.reduce((slowest, s) => (s.next < slowest.next ? s : slowest));
   }
-
-  #gaps: ((event: bigint) => boolean) | undefined;
-  #gapsEnd = 0n;
 
   next(maxRows: number): Events | "idle" | "end" {
-    const stride = BigInt(this.#context.parallelism);
-    if (this.#gaps !== undefined) {
-      while (this.#next < this.#gapsEnd && this.#gaps(this.#next)) this.#next += stride;
-      if (this.#next >= this.#gapsEnd) this.#gaps = undefined;
-    }
-    const end = this.#spec.eventCount;
-    if (end !== undefined && this.#next >= end) return "end";
-    let count = BigInt(this.#gaps === undefined ? maxRows : 1);
-    if (end !== undefined) count = min(count, (end - this.#next + stride - 1n) / stride);
-    if (this.#spec.eventsPerSecond !== undefined) count = min(count, this.#allowed(stride));
-    if (count <= 0n) return "idle";
-    return { first: this.#next, stride: Number(stride), count: Number(count), baseNs: this.#baseNs };
+    const split = this.#slowest();
+    const stride = BigInt(split.stride);
+    const end = split.end ?? this.#spec.eventCount;
+    if (end !== undefined && split.next >= end) return "end";
+    const limit = lowest(end, this.#due());
+    const ready = limit === undefined ? BigInt(maxRows) : (limit - split.next + stride - 1n) / stride;
+    if (ready <= 0n) return "idle";
+    const count = ready < BigInt(maxRows) ? Number(ready) : maxRows;
+    return { first: split.next, stride: split.stride, count, baseNs: this.#baseNs };
   }
 
-  /** Own events that the rate allows now. */
-  #allowed(stride: bigint): bigint {
+  /** First event that the rate does not allow yet; undefined: no rate. */
+  #due(): bigint | undefined {
+    if (this.#spec.eventsPerSecond === undefined) return undefined;
     const elapsedMs = this.#clock.elapsedMs() - this.#startedMs;
-    const due = this.#startedAt + BigInt(Math.floor((elapsedMs * (this.#spec.eventsPerSecond ?? 0)) / 1000));
-    return due <= this.#next ? 0n : (due - this.#next + stride - 1n) / stride;
+    return this.#startedAt + BigInt(Math.floor((elapsedMs * this.#spec.eventsPerSecond) / 1000));
   }
 
   produced(count: number, watermarkNs: bigint | undefined): void {
-    this.#next += BigInt(count) * BigInt(this.#context.parallelism);
-    if (watermarkNs !== undefined && (this.#watermarkNs === undefined || watermarkNs > this.#watermarkNs)) this.#watermarkNs = watermarkNs;
+    const split = this.#slowest();
+    split.next += BigInt(count) * BigInt(split.stride);
+    split.watermarkNs = later(split.watermarkNs, watermarkNs);
+    if (split.end !== undefined && split.next >= split.end) this.#splits = this.#splits.filter((s) => s !== split);
   }
 
   async wait(signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(5, signal);
+    await this.#clock.sleep(POLL_MS, signal);
   }
 
   watermark(): { readonly ns: bigint; readonly partition: number } | undefined | "end" {
-    if (this.#spec.eventCount !== undefined && this.#next >= this.#spec.eventCount) return "end";
-    return this.#watermarkNs === undefined ? undefined : { ns: this.#watermarkNs, partition: this.#context.subtask };
+    const slowest = this.#slowest();
+    const end = slowest.end ?? this.#spec.eventCount;
+    if (end !== undefined && slowest.next >= end) return "end";
+    const known = this.#splits.filter((s) => s.end !== undefined || this.#spec.eventCount === undefined || s.next < this.#spec.eventCount);
+    let ns: bigint | undefined;
+    for (const split of known) {
+      if (split.watermarkNs === undefined) return undefined;
+      if (ns === undefined || split.watermarkNs < ns) ns = split.watermarkNs;
+    }
+    return ns === undefined ? undefined : { ns, partition: this.#context.subtask };
   }
 
   positions(): readonly SplitPosition[] {
-    const { subtask, parallelism } = this.#context;
-    const position = {
-      split: String(subtask),
-      version: 1,
-      stride: parallelism,
-      next: this.#next.toString(),
-      baseNs: this.#baseNs.toString(),
-    };
-    return [this.#watermarkNs === undefined ? position : { ...position, watermarkNs: this.#watermarkNs.toString() }];
+    return this.#splits.map((split) => toPosition(split, this.#baseNs));
   }
 
   describe(_partition: number, position: bigint): string {
@@ -120,6 +135,43 @@ export class PacedEvents implements EventSource {
   async close(): Promise<void> {}
 }
 
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
+/** An open split as a finite one: its events below `end`. */
+function closeAt(split: Split, end: bigint): Split {
+  return { ...split, end, name: `${split.next % BigInt(split.stride)}/${split.stride} to ${end}` };
+}
+
+function toPosition({ name, stride, end, next, watermarkNs }: Split, baseNs: bigint): SplitPosition {
+  return {
+    split: name,
+    version: 1,
+    stride,
+    next: next.toString(),
+    baseNs: baseNs.toString(),
+    ...(end === undefined ? {} : { end: end.toString() }),
+    ...(watermarkNs === undefined ? {} : { watermarkNs: watermarkNs.toString() }),
+  };
+}
+
+/** A position as a split. Throws `version-mismatch` for one of another version. */
+function fromPosition(position: SplitPosition): Split {
+  if (position["version"] !== 1) {
+    const version = String(position["version"]);
+    throw internalError("version-mismatch", `position of split "${position.split}" has version ${version}, this build reads version 1`);
+  }
+  const number = (field: string): bigint | undefined => (position[field] === undefined ? undefined : BigInt(String(position[field])));
+  return {
+    name: position.split,
+    stride: Number(position["stride"]),
+    end: number("end"),
+    next: must(number("next"), "next event of a position"),
+    watermarkNs: number("watermarkNs"),
+  };
+}
+
+function later(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+function lowest(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
 }

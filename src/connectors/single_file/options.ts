@@ -3,14 +3,14 @@
  */
 import { z } from "zod";
 import type { ConnectorSpec } from "../../program/connector-spec.ts";
+import { compressionOption } from "../files/compression.ts";
 
 /** Options of single_file tables. */
 export const singleFileOptions = z.object({
   path: z.string().min(1).describe("Path of the file, relative to the working directory."),
-  compression: z
-    .enum(["none", "gzip"])
+  compression: compressionOption
     .optional()
-    .meta({ description: "Compression of the file; a compressed file is one split.", uses: ["source"] }),
+    .meta({ description: "Compression of the file, by default told from its name; a compressed file is one split.", uses: ["source"] }),
   wait_for_control: z
     .stringbool()
     .or(z.boolean())

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { toAppError, userError } from "../../core/errors.ts";
 import type { ByteSource, SubtaskContext } from "../connector.ts";
 import type { InputFile } from "../files/block.ts";
+import { isGzip } from "../files/compression.ts";
 import { FilesSource } from "../files/source.ts";
 
 /** A source over the file that the option `path` names. */
@@ -31,5 +32,5 @@ async function describeFile(path: string, context: SubtaskContext): Promise<Inpu
       hint: "Use connector = 'filesystem' to read a directory.",
     });
   }
-  return { path, size: info.size, compressed: options["compression"] === "gzip" || path.endsWith(".gz") };
+  return { path, size: info.size, compressed: isGzip(path, options["compression"]) };
 }
