@@ -61,6 +61,8 @@ export interface RunOptions {
   readonly late?: LatePolicy | undefined;
   readonly batchRows?: number | undefined;
   readonly flushIntervalMs?: number | undefined;
+  /** Credit of an exchange channel in bytes; 1 MiB by default. */
+  readonly windowBytes?: number | undefined;
   /** Bytes of state per slot. */
   readonly stateLimit?: number | undefined;
   readonly stuckMs?: number | undefined;
@@ -215,7 +217,7 @@ class EmbeddedRun {
       settings: {
         batchRows: this.#options.batchRows ?? 8192,
         fence: by.fence,
-        windowBytes: 1 << 20,
+        windowBytes: this.#options.windowBytes ?? 1 << 20,
         flushIntervalMs: this.#options.flushIntervalMs ?? 1000,
         lingerMs: 10,
         checkpointEveryRows: this.#options.checkpointEveryRows ?? 0,

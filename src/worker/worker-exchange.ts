@@ -92,8 +92,16 @@ class IncomingRing {
     if (!this.#credited.has(channel)) this.#credited.set(channel, { edge, source, units: this.writer.processed(channel) });
   }
 
-  /** Writes what fits. True if anything did. */
+  /** Writes what fits; asks to be woken for the rest. True if anything did. */
   flush(): boolean {
+    if (this.#queue.length === 0) return false;
+    const wrote = this.#write();
+    if (this.#queue.length === 0) return wrote;
+    this.writer.stall();
+    return this.#write() || wrote;
+  }
+
+  #write(): boolean {
     let wrote = false;
     for (let frame = this.#queue[0]; frame !== undefined; frame = this.#queue[0]) {
       const n = this.writer.write(frame, this.#written, frame.length);
@@ -298,7 +306,7 @@ export class WorkerExchange {
     const found = this.#outgoing.find(({ remote }) => remote.subtask === source && remote.worker === worker);
     const ring = must(found, `the ring of subtask ${source}`);
     ring.reader.process(edge * this.#parallelism + target, bytes);
-    this.#doorbells.ring(ring.thread);
+    if (ring.reader.takeStalled()) this.#doorbells.ring(ring.thread);
   }
 
   async #run(): Promise<void> {
@@ -339,7 +347,7 @@ export class WorkerExchange {
       if (socket === undefined) continue;
       while (socket.writableLength < SEND_LIMIT_BYTES) {
         const frame = ring.next();
-        this.#doorbells.ring(ring.thread);
+        if (ring.reader.takeStalled()) this.#doorbells.ring(ring.thread);
         if (frame === undefined) break;
         socket.write(frame);
         worked = true;

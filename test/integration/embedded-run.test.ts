@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { AppError } from "../../src/core/errors.ts";
+import { fakeProgram, GATHER, KEYED } from "../support/fake-program.ts";
 import { FakeRun } from "../support/fake-run.ts";
 
 const ROWS = 10_000;
@@ -28,6 +29,22 @@ describe("embedded run", function () {
       const summary = await fake.run(fake.windowed(), { parallelism });
       expect(fake.output()).to.deep.equal(fake.windowedAnswer(ROWS, KEYS));
       expect(summary).to.include({ outcome: "finished", rowsIn: ROWS, rowsOut: fake.output().length, late: 0, bad: 0 });
+    });
+  }
+
+  for (const workers of [1, 2]) {
+    it(`neither stalls nor loses rows with two exchanges, a slow sink and little credit, in ${workers} worker processes`, async () => {
+      fake.write(30_000, 1009);
+      const program = fakeProgram([
+        { kind: "source", options: { path: fake.input, block_rows: 500 } },
+        { kind: "compute", inputs: [[0, KEYED]] },
+        { kind: "window-aggregate", widthMs: 1000, inputs: [[1, KEYED]] },
+        { kind: "encode" },
+        { kind: "sink", options: { path: join(fake.folder, "out"), slow: true }, inputs: [[3, GATHER]] },
+      ]);
+      const summary = await fake.run(program, { parallelism: 3, workers, windowBytes: 4096, checkpointEveryRows: 2000 });
+      expect(summary.rowsIn).to.equal(30_000);
+      expect(fake.output()).to.deep.equal(fake.windowedAnswer(30_000, 1009));
     });
   }
 

@@ -54,6 +54,11 @@ export class InLink {
     this.#fence = fence;
   }
 
+  /** Whether the sender waits for what was just given back. */
+  takeStalled(): boolean {
+    return this.#reader.takeStalled();
+  }
+
   /** Gives back the credit of a delivered data frame. */
   processed(channel: InChannel, frame: InFrame): void {
     this.#reader.process(this.#creditOf(channel.edge, channel.source), frame.length);

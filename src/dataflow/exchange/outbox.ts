@@ -41,6 +41,7 @@ export class Outbox {
   #currentChannel: OutChannel | undefined;
   #written = 0;
   #turn = 0;
+  #queued = 0;
 
   /** `windowBytes`: data bytes of one channel that may be unprocessed at the receiver; one frame more may be under way. */
   constructor(writer: RingWriter, owner: OutboxOwner, windowBytes: number) {
@@ -51,18 +52,20 @@ export class Outbox {
 
   /** Frames that wait. */
   get length(): number {
-    return this.#channels.reduce((sum, channel) => sum + channel.queue.length, this.#current === undefined ? 0 : 1);
+    return this.#queued;
   }
 
   /** Queues a frame of the module on channel `credit` (its number in the ring) of `edge`; takes ownership. */
   enqueue(edge: number, credit: number, pointer: number, length: number): void {
     this.#channel(edge, credit).queue.push({ pointer, length, control: undefined });
     this.#owner.waiting(edge, length);
+    this.#queued++;
   }
 
   /** Queues a control frame. */
   enqueueControl(edge: number, credit: number, control: Uint8Array): void {
     this.#channel(edge, credit).queue.push({ pointer: 0, length: control.length, control });
+    this.#queued++;
   }
 
   #channel(edge: number, credit: number): OutChannel {
@@ -75,8 +78,16 @@ export class Outbox {
     return channel;
   }
 
-  /** Writes what ring and credit allow. True if anything was written. */
+  /** Writes what ring and credit allow; asks to be woken for the rest. True if anything was written. */
   flush(): boolean {
+    if (this.length === 0) return false;
+    const wrote = this.#write();
+    if (this.length === 0) return wrote;
+    this.#writer.stall();
+    return this.#write() || wrote;
+  }
+
+  #write(): boolean {
     let wrote = false;
     while (this.#current !== undefined || this.#next()) {
       const frame = must(this.#current, "the frame being written");
@@ -99,6 +110,7 @@ export class Outbox {
     }
     this.#current = undefined;
     this.#written = 0;
+    this.#queued--;
   }
 
   /** Picks the next frame whose channel has credit; control frames need none. */

@@ -71,7 +71,7 @@ export class Ports {
   readonly #init: PortsInit;
   readonly #view: DataView;
   readonly #byEdge: ReadonlyMap<number, ReadonlyMap<number, InChannel>>;
-  readonly #inLinks: readonly { readonly link: InLink; readonly thread: number }[];
+  readonly #inLinks: readonly { readonly link: InLink; readonly thread: number; readonly relayed: boolean }[];
   readonly #outLinks: readonly OutLink[];
   readonly #linkOf = new Map<number, OutLink>();
   readonly #targets = new Map<number, readonly number[]>();
@@ -96,7 +96,7 @@ export class Ports {
       const creditOf = (edge: number, source: number): number => creditNumber(memory, edge, source, topology.subtask, topology.parallelism);
       const link = new InLink(new RingReader(memory.ring), creditOf, init.fence);
       for (const subtask of memory.subtasks) inLinkOf.set(subtask, link);
-      return { link, thread: memory.thread };
+      return { link, thread: memory.thread, relayed: memory.creditBy === "source" };
     });
     this.channels = inChannels(topology, inLinkOf);
     this.#byEdge = indexChannels(this.channels);
@@ -116,7 +116,7 @@ export class Ports {
         (length) => instance.frameBuffer(length),
         (edge, source, frame) => this.#channel(edge, source).queue.push(frame),
       );
-      if (took) this.#init.doorbells?.ring(thread);
+      if (took && link.takeStalled()) this.#init.doorbells?.ring(thread);
       came ||= took;
     }
     return came;
@@ -132,7 +132,8 @@ export class Ports {
     if (channel.link === undefined) return this.#addWaiting(channel.edge, -frame.length);
     channel.link.processed(channel, frame);
     const link = this.#inLinks.find((candidate) => candidate.link === channel.link);
-    if (link !== undefined) this.#init.doorbells?.ring(link.thread);
+    // The main thread passes credits on to another worker, so it always has to know.
+    if (link !== undefined && (link.relayed || link.link.takeStalled())) this.#init.doorbells?.ring(link.thread);
   }
 
   /** Empties the module's output queue. */

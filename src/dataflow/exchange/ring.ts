@@ -15,6 +15,8 @@ const UNIT_SHIFT = 6;
 const HEAD = 0;
 /** In another cache line than the head. */
 const TAIL = 16;
+/** 1: the writer has frames that it cannot write and wants to be woken. */
+const STALLED = 17;
 const CREDITS = 32;
 
 /** What both ends are made of; sent to the other thread as it is. */
@@ -68,6 +70,11 @@ export class RingWriter {
     return length;
   }
 
+  /** The writer waits for room or credit. Try once more behind it: either that succeeds or the reader sees the flag. */
+  stall(): void {
+    Atomics.store(this.#control, STALLED, 1);
+  }
+
   /** Units of `channel` that the reader has processed since the start, modulo 2^32. */
   processed(channel: number): number {
     return Atomics.load(this.#control, CREDITS + channel);
@@ -109,6 +116,11 @@ export class RingReader {
     this.#head = (this.#head + (taken >> UNIT_SHIFT)) | 0;
     Atomics.store(this.#control, HEAD, this.#head);
     return taken;
+  }
+
+  /** Whether the writer waits for what was just given back, room or credit; says so once. */
+  takeStalled(): boolean {
+    return Atomics.load(this.#control, STALLED) === 1 && Atomics.exchange(this.#control, STALLED, 0) === 1;
   }
 
   /** Gives back credit: `bytes` of `channel` have been processed. */

@@ -30,6 +30,14 @@ describe("ring", () => {
     );
   });
 
+  it("tells the reader once that the writer waits", () => {
+    const ring = makeRing(128, 1);
+    const reader = new RingReader(ring);
+    expect(reader.takeStalled()).to.equal(false);
+    new RingWriter(ring).stall();
+    expect([reader.takeStalled(), reader.takeStalled()]).to.deep.equal([true, false]);
+  });
+
   it("refuses a capacity that is no power of two", () => {
     expect(() => makeRing(1000, 1)).to.throw("no power of two");
   });
