@@ -15,6 +15,7 @@ export class SingleFileSink implements Sink {
   readonly #context: SubtaskContext;
   readonly #path: string;
   #file: FileHandle | undefined;
+  #regular = true;
   #length = 0;
 
   constructor(context: SubtaskContext) {
@@ -32,7 +33,11 @@ export class SingleFileSink implements Sink {
     } catch (error) {
       throw this.#failure(error);
     }
-    const { size } = await this.#file.stat();
+    const info = await this.#file.stat();
+    // Devices and pipes, such as /dev/null, have no length to go back to and cannot be made durable.
+    this.#regular = info.isFile();
+    if (!this.#regular) return;
+    const { size } = info;
     if (size < this.#length) {
       throw userError(
         "state-mismatch",
@@ -42,7 +47,9 @@ export class SingleFileSink implements Sink {
         },
       );
     }
-    await this.#file.truncate(this.#length);
+    await this.#file.truncate(this.#length).catch((error: unknown) => {
+      throw this.#failure(error);
+    });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -58,7 +65,7 @@ export class SingleFileSink implements Sink {
   async stage(): Promise<SinkCommit | undefined> {
     if (this.#file === undefined) return undefined;
     try {
-      await this.#file.datasync();
+      if (this.#regular) await this.#file.datasync();
     } catch (error) {
       throw this.#failure(error);
     }
