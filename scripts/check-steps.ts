@@ -7,6 +7,7 @@ import { join } from "node:path";
 import asc from "assemblyscript/asc";
 import type { Step, StepResult } from "./check.ts";
 import { formatRuntime } from "./format.ts";
+import { drift, generate } from "./gen.ts";
 import { listFiles, ROOT, runNode, toolPath } from "./process.ts";
 import { runSuites, suiteFiles } from "./suites.ts";
 
@@ -24,7 +25,7 @@ function ownFiles(): string[] {
 }
 
 function biome(args: readonly string[]): Promise<StepResult> {
-  const expected = ownFiles().filter((path) => !/^test\/golden\/.*\.gen\.ts$/.test(path)).length;
+  const expected = ownFiles().filter((path) => !/^src\/gen\/|^test\/golden\/.*\.gen\.ts$/.test(path)).length;
   return runNode([toolPath("@biomejs/biome", "biome"), ...args, "--max-diagnostics=100", "."]).then(({ code, output }) => {
     const seen = Number(/Checked (\d+) files?/.exec(output)?.[1] ?? "0");
     const ok = code === 0 && seen >= expected;
@@ -108,6 +109,13 @@ async function lock(): Promise<StepResult> {
   return { ok: code === 0 && count > 1, saw: `${count} packages`, output: `${output}\nnpx tsx scripts/complete-lock.ts` };
 }
 
+async function generated(): Promise<StepResult> {
+  const { files, output } = await generate();
+  const problems = drift(files).map((name) => `src/gen/${name} is not what proto/ says: npx tsx scripts/gen.ts`);
+  const ok = output === "" && problems.length === 0 && files.size > 0;
+  return { ok, saw: `${files.size} files`, output: [output, ...problems].join("\n") };
+}
+
 /** Runs the suites of `test/<folder>`; of several shards only every so many-th file, so that two lanes share a long folder. */
 function tests(folder: string, shard = 0, shards = 1): () => Promise<StepResult> {
   return async () => {
@@ -131,5 +139,6 @@ export const steps: readonly Step[] = [
   { name: "runtime", run: runtime },
   { name: "lint", run: () => biome(["lint", "--error-on-warnings"]) },
   { name: "format", run: format },
+  { name: "generated", run: generated },
   { name: "lock", run: lock },
 ];

@@ -9,6 +9,8 @@ import { ROOT } from "./process.ts";
 const HELP = "usage: npx tsx scripts/complete-lock.ts [--check]\n  --check   changes nothing; exits with 1 if an entry is missing\n";
 const SYSTEMS = ["aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win32"];
 const PROCESSORS = ["arm64", "arm", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "x64"];
+/** Other names of processors in packages' names. */
+const PROCESSOR_ALIASES: Readonly<Record<string, string>> = { aarch64: "arm64", armv7: "arm" };
 
 /** The fields of a lock entry that this script reads or writes. */
 interface LockEntry {
@@ -24,7 +26,7 @@ interface LockEntry {
 
 /** The platform in a package's name, such as `@x/binding-linux-arm64-musl`; `undefined` if its name has none. */
 function platformOf(name: string): Pick<LockEntry, "os" | "cpu" | "libc"> | undefined {
-  const words = (name.split("/").at(-1) ?? "").split("-");
+  const words = (name.split("/").at(-1) ?? "").split("-").map((word) => PROCESSOR_ALIASES[word] ?? word);
   const os = SYSTEMS.find((system) => words.includes(system));
   const cpu = PROCESSORS.find((processor) => words.includes(processor));
   if (os === undefined || cpu === undefined) return undefined;

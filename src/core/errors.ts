@@ -37,32 +37,40 @@ export type ErrorDomain = "user" | "external" | "internal";
  * - `unsupported`: valid SQL or options that Wadi does not run yet
  * - `invariant`: an assertion failed: a defect of Wadi itself
  */
-export type ErrorCode =
-  | "invalid-config"
-  | "invalid-usage"
-  | "invalid-sql"
-  | "invalid-option"
-  | "invalid-udf"
-  | "bad-data"
-  | "row-error"
-  | "late-row"
-  | "not-found"
-  | "already-exists"
-  | "permission-denied"
-  | "disk-full"
-  | "io"
-  | "timeout"
-  | "state-mismatch"
-  | "version-mismatch"
-  | "fenced"
-  | "checksum-mismatch"
-  | "state-limit"
-  | "ledger-imbalance"
-  | "connection-lost"
-  | "slot-failed"
-  | "compile-failed"
-  | "unsupported"
-  | "invariant";
+export const ERROR_CODES = [
+  "invalid-config",
+  "invalid-usage",
+  "invalid-sql",
+  "invalid-option",
+  "invalid-udf",
+  "bad-data",
+  "row-error",
+  "late-row",
+  "not-found",
+  "already-exists",
+  "permission-denied",
+  "disk-full",
+  "io",
+  "timeout",
+  "state-mismatch",
+  "version-mismatch",
+  "fenced",
+  "checksum-mismatch",
+  "state-limit",
+  "ledger-imbalance",
+  "connection-lost",
+  "slot-failed",
+  "compile-failed",
+  "unsupported",
+  "invariant",
+] as const;
+/** One of `ERROR_CODES`. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Whether `text` is one of `ERROR_CODES`: what other processes and the database say is checked. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return (ERROR_CODES as readonly string[]).includes(text);
+}
 
 /** Whether the same operation may be tried again. */
 export type RetryHint = "never" | "backoff";
