@@ -4,9 +4,10 @@ import { emitWindowAggregate } from "../../../src/codegen/operator/window-aggreg
 import { Prng } from "../../../src/core/prng.ts";
 import { FLOAT64, INT64, TEXT } from "../../../src/data/data-type.ts";
 import type { Column } from "../../../src/data/schema.ts";
+import type { Expression } from "../../../src/program/expression.ts";
 import type { Aggregate, Window } from "../../../src/program/operator.ts";
 import { AGGREGATE_FUNCTIONS } from "../../../src/program/operator.ts";
-import { aggregateOf, KINDS, randomCell, typeOf } from "../../support/aggregate-case.ts";
+import { aggregateOf, columnReference, KINDS, randomCell, typeOf } from "../../support/aggregate-case.ts";
 import { sorted } from "../../support/naive-aggregate.ts";
 import { FUZZ_SCALE } from "../../support/runtime-module.ts";
 import { type Cells, compileVertex, VertexInstance } from "../../support/vertex-module.ts";
@@ -142,6 +143,30 @@ describe("window aggregate", function () {
     expect(instance.errors().map((e) => e.reason)).to.deep.equal([10]);
     expect(instance.stat("bad")).to.equal(1);
     expect(instance.watermark(MAX)).to.deep.equal([[1n, 0n, 10n, 2n, MAX - 1n, Number(MAX - 1n) / 2, 9n]]);
+  });
+
+  it("reports a row in which an argument faults, which then makes no group", async () => {
+    const column0 = columnReference(bids, 0);
+    const quotient: Expression = {
+      kind: "call",
+      function: "divide",
+      arguments: [column0, columnReference(bids, 1)],
+      type: INT64,
+      nullable: false,
+    };
+    const aggregates: Aggregate[] = [aggregateOf("count", bids), { function: "sum", distinct: false, type: INT64, argument: quotient }];
+    const instance = new VertexInstance(
+      await compileVertex(emitWindowAggregate, windowSpec(bids, { kind: "tumble", widthNs: 10n }, [0], aggregates)),
+    );
+    instance.push([
+      [1n, 0n, 1n],
+      [6n, 0n, 2n],
+      [6n, 2n, 3n],
+      [6n, 4n, 3n],
+    ]);
+    expect(instance.errors().map((e) => e.reason)).to.deep.equal([11, 11]);
+    expect(instance.stat("bad")).to.equal(2);
+    expect(instance.watermark(MAX)).to.deep.equal([[6n, 0n, 10n, 2n, 4n, 9n]]);
   });
 
   it("reports a group whose panes overflow only together", async () => {
