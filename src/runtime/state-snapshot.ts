@@ -136,11 +136,6 @@ export function reportStateSize(s: usize, more: u64): void {
   setStateSize(load<i32>(s, VERTEX), load<u64>(s, STATE_KEYS), load<u64>(s, STATE_BYTES) + more);
 }
 
-/** Bytes of the state's tables. */
-export function bytesOfState(s: usize): u64 {
-  return load<u64>(s, STATE_BYTES);
-}
-
 /** Freezes all tables. A snapshot that was not read to its end is given up: its chunks count as changed again. */
 export function freezeState(s: usize): void {
   if (load<u32>(s, IS_FROZEN) != 0) abandonSnapshot(s);
