@@ -19,9 +19,9 @@ const IN_FLIGHT_AUCTIONS: i64 = 100;
 const CHANNELS: u64 = 10000;
 const NS_PER_MS: i64 = 1000000;
 
-/** Random 64 bits for `purpose` of event `n`. */
+/** Random 64 bits for `purpose`, below 256, of event `n`. */
 export function random(n: i64, purpose: u64): u64 {
-  let z = (<u64>n * 64 + purpose + 1) * 0x9e3779b97f4a7c15;
+  let z = (<u64>n * 256 + purpose + 1) * 0x9e3779b97f4a7c15;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
@@ -86,10 +86,10 @@ export function auctionCategory(n: i64): i64 {
 
 /**
  * Prices run log-uniformly from 100 to 10^8, by integers alone so that every machine agrees: 100 × 2^x for x below
- * log2(10^6) = 19.93 in steps of 1/1024, linear between powers of two.
+ * log2(10^6) = 19.93 in steps of 1/1024, linear between powers of two: 99,993,600 at most.
  */
 function price(bits: u64): i64 {
-  const step = below(bits, 20408);
+  const step = below(bits, 20386);
   const whole = step >> 10;
   return 100 * (<i64>1 << whole) + ((100 * (<i64>1 << whole) * (step & 1023)) >> 10);
 }
@@ -114,9 +114,13 @@ export function bidAuction(n: i64): i64 {
   return randomAuction(n, 8) + FIRST_ID;
 }
 
-/** Three of four bidders are hot. */
+/** Three of four bidders are hot: the person behind the hot seller, once there is one. */
 export function bidBidder(n: i64): i64 {
-  if (below(random(n, 9), 4) > 0) return (lastPerson(n) / HOT_RATIO) * HOT_RATIO + 1 + FIRST_ID;
+  const last = lastPerson(n);
+  if (below(random(n, 9), 4) > 0) {
+    const hot = (last / HOT_RATIO) * HOT_RATIO + 1;
+    return (hot < last ? hot : last) + FIRST_ID;
+  }
   return randomPerson(n, 10) + FIRST_ID;
 }
 

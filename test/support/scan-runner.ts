@@ -131,7 +131,8 @@ function scanArea(exports: ModuleExports, collector: Collector, { base, length, 
   }
 }
 
-class Collector implements ScanOutcome {
+/** Collects what scans and generators of a one-source program queue. */
+export class Collector implements ScanOutcome {
   readonly lines: string[] = [];
   readonly errors: ScanError[] = [];
   rows = 0;
@@ -141,6 +142,7 @@ class Collector implements ScanOutcome {
     this.#exports = exports;
   }
 
+  /** Takes what waits after a call that took `rows` rows. */
   drain(rows: number): void {
     const x = this.#exports;
     this.rows += rows;
