@@ -1,11 +1,18 @@
-/** From a SQL file to a planned script: reading, parsing, planning, and saying what is wrong with it. */
+/**
+ * From a SQL file to a planned script: reading, parsing, planning. The parser has a thread, which is started as early as possible; planner and
+ * connectors' options are loaded while it parses.
+ */
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { CONNECTOR_SPECS } from "../connectors/specs.ts";
 import { toAppError, userError } from "../core/errors.ts";
 import type { Diagnostic } from "../sql/diagnostics.ts";
 import { SqlParser } from "../sql/parse.ts";
-import { type PlannedScript, planScript } from "../sql/plan.ts";
+import type { PlannedScript } from "../sql/plan.ts";
+
+const PARSING_COMMANDS = ["run", "explain", "validate", "compile"];
+/** What stands for `-` in a command's arguments: yargs loses a lone dash. */
+export const STDIN = "<stdin>";
+let parser: SqlParser | undefined;
 
 /** A script as the user named it. */
 export interface ScriptText {
@@ -21,9 +28,9 @@ export interface PlanResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads the script that `path` names; `-` is standard input. */
+/** Reads the script that `path` names; `STDIN` is standard input. */
 export async function readScript(path: string): Promise<ScriptText> {
-  if (path === "-") return { name: "<stdin>", sql: await text(process.stdin) };
+  if (path === STDIN) return { name: STDIN, sql: await text(process.stdin) };
   try {
     return { name: path, sql: await readFile(path, "utf8") };
   } catch (error) {
@@ -34,25 +41,29 @@ export async function readScript(path: string): Promise<ScriptText> {
   }
 }
 
-/** `k=v` arguments as a table. */
-export function parseParameters(pairs: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(
-    pairs.map((pair) => {
-      const at = pair.indexOf("=");
-      if (at <= 0) throw userError("invalid-usage", `parameter "${pair}" is not of the form name=value`);
-      return [pair.slice(0, at), pair.slice(at + 1)] as const;
-    }),
-  );
+/** Whether a command line will parse SQL. A wrong guess costs a thread, no more. */
+export function needsParser(argv: readonly string[]): boolean {
+  return PARSING_COMMANDS.includes(argv[0] ?? "") && !argv.includes("--help");
+}
+
+/** Starts the parser's thread. */
+export function warmUpParser(): void {
+  parser ??= new SqlParser();
+  parser.warmUp();
+}
+
+/** Ends the parser's thread, if there is one; nobody waits for its end. */
+export function closeParser(): void {
+  parser?.close().catch(() => undefined);
+  parser = undefined;
 }
 
 /** Parses and plans a script. `defaultSink` is the connector of bare SELECTs. */
 export async function planText(script: ScriptText, parameters: ReadonlyMap<string, string>, defaultSink: string): Promise<PlanResult> {
-  const parser = new SqlParser();
-  try {
-    const parsed = await parser.parse(script.sql, parameters);
-    const result = planScript(parsed, { connectors: CONNECTOR_SPECS, defaultSink });
-    return { script, planned: result.ok ? result : undefined, diagnostics: result.diagnostics };
-  } finally {
-    await parser.close();
-  }
+  parser ??= new SqlParser();
+  const parsing = parser.parse(script.sql, parameters);
+  const [{ planScript }, { CONNECTOR_SPECS }] = await Promise.all([import("../sql/plan.ts"), import("../connectors/specs.ts")]);
+  const result = planScript(await parsing, { connectors: CONNECTOR_SPECS, defaultSink });
+  closeParser();
+  return { script, planned: result.ok ? result : undefined, diagnostics: result.diagnostics };
 }

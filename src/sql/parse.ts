@@ -56,6 +56,11 @@ export class SqlParser {
     return this.#replaced;
   }
 
+  /** Starts the thread, so that the first script finds it ready. A failure to start is reported by `parse`. */
+  warmUp(): void {
+    this.#start().catch(() => undefined);
+  }
+
   /**
    * Parses `sql`, with `parameters` by name for its `$name` tokens. Never rejects for what the script says: that is in the result's
    * diagnostics. Rejects with an internal error if the thread cannot be started or the parser is closed.

@@ -2,13 +2,13 @@
  * `wadi run`: one pipeline in this process until its sources end, it fails, or Ctrl-C (checkpoint, then stop). Rows of a bare
  * SELECT go to stdout; everything else is said on stderr, progress only on a terminal.
  */
-
-import type { Config } from "../../core/config.ts";
-import { toAppError } from "../../core/errors.ts";
+import { checkFileRoots } from "../../connectors/files/roots.ts";
+import type { LoadedConfig } from "../../core/config.ts";
+import { toAppError, userError } from "../../core/errors.ts";
 import type { LatePolicy } from "../../dataflow/row-errors.ts";
+import type { Program } from "../../program/program.ts";
 import { explainScript } from "../../sql/explain.ts";
-import { type RunSummary, runPipeline } from "../../worker/embedded-run.ts";
-import type { RunProgress } from "../../worker/run-progress.ts";
+import { type RunOptions, type RunSummary, runPipeline } from "../../worker/embedded-run.ts";
 import { compileOnce } from "../compile.ts";
 import { EXIT, print, say, sayDiagnostics } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
@@ -18,6 +18,8 @@ import { planText, readScript } from "../script.ts";
 export interface RunArguments {
   readonly query: string;
   readonly parameters: ReadonlyMap<string, string>;
+  /** Files of functions: refused as long as there are none. */
+  readonly udfs: readonly string[];
   readonly parallelism: number;
   readonly workers: number;
   readonly stateDir: string | undefined;
@@ -28,22 +30,57 @@ export interface RunArguments {
   readonly late: LatePolicy;
 }
 
-/** Runs the script; the exit code. */
-export async function run(args: RunArguments, config: Config): Promise<number> {
-  const script = await readScript(args.query);
-  const { planned, diagnostics } = await planText(script, args.parameters, "stdout");
-  sayDiagnostics(diagnostics, script);
-  if (planned === undefined) return EXIT.usage;
-  if (planned.explain) {
-    print(explainScript(planned, "text"));
-    return EXIT.done;
-  }
-  const artifact = await compileOnce(planned.program, "production", config);
+/** Runs the script; the exit code. Throws what the pipeline fails with. */
+export async function run(args: RunArguments, loaded: LoadedConfig): Promise<number> {
+  checkArguments(args);
   const interrupt = watchInterrupts();
   const progress = new ProgressLine(process.stderr);
   try {
-    const summary = await runPipeline({
-      program: planned.program,
+    const script = await readScript(args.query);
+    const { planned, diagnostics } = await planText(script, args.parameters, "stdout");
+    for (const warning of loaded.warnings) say(`warning: ${warning}`);
+    sayDiagnostics(diagnostics, script);
+    if (planned === undefined) return EXIT.usage;
+    if (planned.explain) {
+      print(explainScript(planned, "text"));
+      return EXIT.done;
+    }
+    const summary = await runProgram(planned.program, args, loaded, { signal: interrupt.signal, onProgress: (p) => progress.show(p) });
+    progress.end();
+    if (summary !== undefined) saySummary(summary);
+    return EXIT.done;
+  } catch (error) {
+    progress.end();
+    throw error;
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+function checkArguments(args: RunArguments): void {
+  const [udf] = args.udfs;
+  if (udf !== undefined) {
+    throw userError("unsupported", `user-defined functions are not supported yet: --udf "${udf}"`, {
+      hint: "Write the function as a SQL expression.",
+    });
+  }
+  if (args.stateDir !== undefined || !args.ignoreState) return;
+  throw userError("invalid-usage", "--ignore-state needs --state-dir", { hint: "Without --state-dir every run starts from nothing." });
+}
+
+/** Compiles and runs; undefined if the reader of the rows went away. */
+async function runProgram(
+  program: Program,
+  args: RunArguments,
+  { config, origins }: LoadedConfig,
+  live: Pick<RunOptions, "signal" | "onProgress">,
+): Promise<RunSummary | undefined> {
+  // Whoever calls this command may read the files anyway: a limit holds if it was set.
+  if (origins.has("connectors.file.roots")) checkFileRoots(program, config["connectors.file.roots"]);
+  const artifact = await compileOnce(program, "production", config);
+  try {
+    return await runPipeline({
+      program,
       module: { kind: "wasm", bytes: artifact.wasm },
       stateSchemas: artifact.stateSchemas,
       parallelism: args.parallelism,
@@ -56,33 +93,40 @@ export async function run(args: RunArguments, config: Config): Promise<number> {
       late: args.late,
       batchRows: config["pipeline.source-batch-size"],
       flushIntervalMs: config["pipeline.update-flush-interval"],
-      stateLimit: config["pipeline.state-limit"],
-      signal: interrupt.signal,
-      onProgress: (p: RunProgress) => progress.show(p),
+      // Unless it was set, the machine's memory decides, too.
+      stateLimit: origins.has("pipeline.state-limit") ? config["pipeline.state-limit"] : undefined,
+      ...live,
       onImbalance: (epoch, imbalances) => say(`warning: row counts of epoch ${epoch} do not balance: ${JSON.stringify(imbalances)}`),
     });
-    progress.end();
-    saySummary(summary);
-    return EXIT.done;
   } catch (error) {
-    progress.end();
-    // A reader that has seen enough, such as head(1), closes the pipe.
-    if (toAppError(error).code === "connection-lost" && toAppError(error).message.includes("standard output")) return EXIT.done;
+    if (writesOnlyToStdout(program) && isClosedStdout(error)) return undefined;
     throw error;
-  } finally {
-    interrupt.dispose();
   }
+}
+
+/** A reader that has seen enough, such as head(1), closes the pipe. */
+function isClosedStdout(error: unknown): boolean {
+  const { code, message } = toAppError(error);
+  return code === "connection-lost" && message.includes("standard output");
+}
+
+function writesOnlyToStdout(program: Program): boolean {
+  return program.vertices.every(({ operator }) => operator.kind !== "sink" || ["stdout", "preview"].includes(operator.connector));
 }
 
 /** What a person wants to know at the end; rows that were not processed always, the rest on a terminal. */
 function saySummary(summary: RunSummary): void {
   if (summary.alreadyFinished) return say("the run had already finished: nothing to do (start over with --ignore-state)");
-  if (summary.late > 0) say(`${summary.late} late rows were dropped (fail instead with --late fail)`);
-  if (summary.bad > 0) say(`${summary.bad} bad rows were dropped`);
+  if (summary.late > 0) say(`${rows(summary.late, "late row")} dropped (fail instead with --late fail)`);
+  if (summary.bad > 0) say(`${rows(summary.bad, "bad row")} dropped (fail instead with bad_data = 'fail')`);
   for (const epoch of summary.skippedEpochs) say(`warning: checkpoint ${epoch} could not be read; an older one was used`);
   if (!process.stderr.isTTY) return;
   const from = summary.restoredEpoch > 0 ? `, resumed from checkpoint ${summary.restoredEpoch}` : "";
   say(`${summary.outcome}: ${summary.rowsIn} rows in, ${summary.rowsOut} rows out in ${(summary.elapsedMs / 1000).toFixed(1)} s${from}`);
+}
+
+function rows(count: number, what: string): string {
+  return count === 1 ? `1 ${what} was` : `${count} ${what}s were`;
 }
 
 /** Ctrl-C once: the signal. Twice: the process ends with 130. */
