@@ -69,6 +69,8 @@ export interface AccumulatorOptions {
   readonly removes: boolean;
   /** Count all rows of a group. */
   readonly counted: boolean;
+  /** There is one group, and it exists over no rows too: no argument can be taken to have been seen. */
+  readonly keyless: boolean;
 }
 
 /** An aggregate and the accumulators it is computed from. */
@@ -129,7 +131,8 @@ export class AccumulatorPlan {
     const key = identity(constant ? undefined : argument) + identity(filter);
     const found = constant ? undefined : this.#byIdentity.get(key);
     if (found !== undefined) return found;
-    const conditional = filter !== undefined || argument?.nullable === true || (argument?.kind === "literal" && argument.value === null);
+    const nullable = argument?.nullable === true || (argument?.kind === "literal" && argument.value === null);
+    const conditional = filter !== undefined || nullable || this.options.keyless;
     const made: Contribution = { argument, filter, conditional };
     if (!constant) this.#byIdentity.set(key, made);
     this.contributions.push(made);

@@ -50,6 +50,7 @@ export function planGrouping(
   const schema = inputSchema(program, vertex.id);
   const layout = new EntryLayout();
   for (const k of operator.keys) layout.key(k.type, k.nullable);
+  const keyless = options.counted && operator.keys.length === 0;
   return {
     vertex: vertex.id,
     columns: physicalColumns(schema),
@@ -57,7 +58,7 @@ export function planGrouping(
     weight: schema.updating ? schema.columns.length + 1 : undefined,
     keyIndexes: operator.keys.map(keyIndex),
     layout,
-    plan: new AccumulatorPlan(layout, operator.aggregates, { ...options, retracting: schema.updating }),
+    plan: new AccumulatorPlan(layout, operator.aggregates, { ...options, keyless, retracting: schema.updating }),
     gathered: operator.keys.length === 0 || inputs(program, vertex.id).some((e) => e.exchange.kind === "gather"),
   };
 }
