@@ -66,11 +66,13 @@ export class Compiler {
     return { hash, level, wasm, stateSchemas, lines, cached: false };
   }
 
-  /** Ends the thread; compilations under way fail. */
+  /** Ends the thread; compilations under way and waiting fail. */
   async close(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
-    this.#fail(internalError("compile-failed", "the compiler was closed"));
+    const closed = internalError("compile-failed", "the compiler was closed");
+    for (const waiting of this.#queue.splice(0)) waiting.reject(closed);
+    this.#fail(closed);
     await thread?.terminate();
   }
 
