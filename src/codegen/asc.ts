@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { internalError } from "../core/errors.ts";
 
-/** How much the compiler works: `production` −O2, `preview` −O1, `checked` −O1 with assertions and bounds checks of arrays. */
+/** How much the compiler works: `production` −O3, `preview` −O1, `checked` −O1 with assertions and bounds checks of arrays. */
 export type OptimisationLevel = "production" | "preview" | "checked";
 
 const FLAGS: Readonly<Record<OptimisationLevel, readonly string[]>> = {
-  production: ["-O2", "--noAssert", "--uncheckedBehavior", "always"],
+  production: ["-O3", "--noAssert", "--uncheckedBehavior", "always"],
   preview: ["-O1", "--noAssert", "--uncheckedBehavior", "always"],
   checked: ["-O1"],
 };
