@@ -57,7 +57,13 @@ const COMPILE = {
   out: { type: "string", demandOption: true, requiresArg: true, describe: "directory to write to" },
 } as const;
 
-const OPTIONS = { run: RUN, explain: EXPLAIN, validate: PARAM, compile: COMPILE } as const satisfies Record<
+const BENCH = {
+  rows: { type: "number", requiresArg: true, default: 2_000_000, describe: "rows of the input; records are made with 10000000" },
+  pairs: { type: "number", requiresArg: true, default: 3, describe: "interleaved repetitions" },
+  record: { type: "boolean", default: false, describe: "write test/bench/records/<benchmark>.json" },
+} as const;
+
+const OPTIONS = { run: RUN, explain: EXPLAIN, validate: PARAM, compile: COMPILE, bench: BENCH } as const satisfies Record<
   string,
   Record<string, Options>
 >;
@@ -70,6 +76,13 @@ const NAMES: CommandNames = {
 /** A SQL file in the place after the command. */
 function withQuery<T>(y: Argv<T>) {
   return y.positional("query", { type: "string", demandOption: true, describe: "SQL file, or - for standard input" });
+}
+
+function withBench(y: Argv) {
+  return y
+    .positional("benchmark", { type: "string", array: true, describe: "names such as ingest or nexmark:q5; none: all" })
+    .options(BENCH)
+    .example("$0 bench nexmark", "all Nexmark queries, their results checked against DuckDB");
 }
 
 function withRun(y: Argv) {
@@ -149,6 +162,11 @@ function commandLine(argv: readonly string[], finish: (exitCode: number) => void
         finish(await compile({ query: a.query, out: single("out", a.out), parameters: parseParameters(a.param) }, config));
       },
     )
+    .command("bench [benchmark..]", "measure this build, and DuckDB beside it", withBench, async (a) => {
+      const { bench } = await import("./commands/bench.ts");
+      const [rows, pairs] = [wholeNumber("rows", a.rows, 1) ?? 1, wholeNumber("pairs", a.pairs, 1) ?? 1];
+      finish(await bench({ names: a.benchmark ?? [], rows, pairs, record: a.record, command: `wadi ${argv.join(" ")}` }));
+    })
     .demandCommand(1, "a command is missing")
     .strict()
     .parserConfiguration({ "camel-case-expansion": false, "boolean-negation": false, "parse-positional-numbers": false })

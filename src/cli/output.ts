@@ -39,7 +39,5 @@ function deepest(error: AppError): string {
 }
 
 function isUsage(error: AppError): boolean {
-  return ["invalid-usage", "invalid-config", "invalid-sql", "invalid-option", "invalid-udf", "unsupported", "state-mismatch"].includes(
-    error.code,
-  );
+  return ["invalid-usage", "invalid-config", "invalid-sql", "invalid-udf", "unsupported", "state-mismatch"].includes(error.code);
 }

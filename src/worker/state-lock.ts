@@ -3,9 +3,10 @@
  * A lock whose process is gone (also after kill -9 or a reboot) is taken over. It guards against a second `wadi run`, not against malice;
  * the fence in the completion record is the second guard.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { toAppError, userError } from "../core/errors.ts";
+import { AppError, toAppError, userError } from "../core/errors.ts";
+import { makeFolder } from "../storage/make-folder.ts";
 
 const LOCK_FILE = "lock";
 
@@ -34,12 +35,12 @@ function isAlive(pid: number, ticks: string): boolean {
   return ticks === "" || startTicks(pid) === ticks;
 }
 
-/** Locks `folder`, which is created if need be. Throws `already-exists` if a live process holds it, system errors as they are. */
+/** Locks `folder`, which is created if need be. Throws `already-exists` if a live process holds it, and names the folder if it cannot be written. */
 export function lockStateFolder(folder: string): StateLock {
   const path = join(folder, LOCK_FILE);
   const own = `${process.pid} ${startTicks(process.pid)}\n`;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (let attempt = 0; ; attempt++) {
       try {
         writeFileSync(path, own, { flag: "wx" });
@@ -50,7 +51,13 @@ export function lockStateFolder(folder: string): StateLock {
       }
     }
   } catch (error) {
-    throw toAppError(error);
+    if (error instanceof AppError) throw error;
+    const cause = toAppError(error);
+    throw userError(cause.code, `state directory "${folder}" cannot be used`, {
+      detail: cause.message,
+      hint: "Choose a --state-dir that can be made and written.",
+      cause,
+    });
   }
 }
 

@@ -1,10 +1,11 @@
 /** `wadi compile`: program, generated source and WebAssembly of a script, written into a folder. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { generateModule } from "../../codegen/module.ts";
 import type { Config } from "../../core/config.ts";
 import { encodeProgram } from "../../program/codec.ts";
 import { printProgram } from "../../program/print.ts";
+import { makeFolder } from "../../storage/make-folder.ts";
 import { compileOnce } from "../compile.ts";
 import { EXIT, say, sayDiagnostics } from "../output.ts";
 import { planText, readScript } from "../script.ts";
@@ -31,7 +32,7 @@ export async function compile({ query, out, parameters }: CompileArguments, conf
     ...generateModule(program).sources,
   ];
   for (const [name, contents] of files) {
-    await mkdir(dirname(join(out, name)), { recursive: true });
+    makeFolder(dirname(join(out, name)));
     await writeFile(join(out, name), contents);
   }
   say(

@@ -3,11 +3,12 @@
  * by the commit. A restore removes hidden files that no checkpoint knows.
  */
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { AppError } from "../../core/errors.ts";
 import { externalError, toAppError, userError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/prng.ts";
+import { makeFolder } from "../../storage/make-folder.ts";
 import type { Sink, SinkCommit, SubtaskContext } from "../connector.ts";
 
 /** Prefix of files that are not yet committed. */
@@ -27,7 +28,7 @@ export class FilesystemSink implements Sink {
 
   async open(): Promise<void> {
     try {
-      await mkdir(this.#root, { recursive: true });
+      makeFolder(this.#root);
       await this.#removeOwn();
     } catch (error) {
       throw this.#failure(error);
@@ -104,8 +105,10 @@ export class FilesystemSink implements Sink {
     const message = `cannot write directory "${this.#root}" of table "${this.#context.table}"`;
     if (cause.code === "disk-full")
       return externalError("disk-full", `${message}: no space left on the device`, { hint: "Free space; the run can be resumed.", cause });
-    if (cause.code === "permission-denied" || cause.code === "already-exists")
-      return userError(cause.code, message, { detail: cause.message, cause });
+    if (cause.code === "permission-denied" || cause.code === "already-exists" || cause.code === "not-found") {
+      const hint = "Check the table's path option: it must be a directory that this user may write, or one that can be made.";
+      return userError(cause.code, message, { detail: cause.message, hint, cause });
+    }
     return externalError(cause.code, message, { detail: cause.message, cause });
   }
 }

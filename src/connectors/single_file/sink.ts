@@ -3,11 +3,12 @@
  * visible as they are written; what a failed run wrote beyond its last checkpoint is cut off by the next.
  */
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { must } from "../../core/assert.ts";
 import type { AppError } from "../../core/errors.ts";
 import { externalError, toAppError, userError } from "../../core/errors.ts";
+import { makeFolder } from "../../storage/make-folder.ts";
 import type { Sink, SinkCommit, SubtaskContext } from "../connector.ts";
 
 /** A sink into the file that the option `path` names. Only subtask 0 writes. */
@@ -28,7 +29,7 @@ export class SingleFileSink implements Sink {
     const length = restored?.find((c) => typeof c["length"] === "number")?.["length"];
     this.#length = Number(length ?? 0);
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
+      makeFolder(dirname(this.#path));
       this.#file = await open(this.#path, "a+");
     } catch (error) {
       throw this.#failure(error);
@@ -85,7 +86,25 @@ export class SingleFileSink implements Sink {
     const message = `cannot write file "${this.#path}" of table "${this.#context.table}"`;
     if (cause.code === "disk-full")
       return externalError("disk-full", `${message}: no space left on the device`, { hint: "Free space; the run can be resumed.", cause });
-    if (cause.code === "permission-denied") return userError("permission-denied", `${message}: permission denied`, { cause });
+    if (cause.code === "permission-denied") {
+      return userError("permission-denied", `${message}: permission denied`, {
+        hint: "Choose another path, or let this user write there.",
+        cause,
+      });
+    }
+    if ((error as NodeJS.ErrnoException).code === "EISDIR") {
+      return userError("invalid-option", `${message}: it is a directory`, {
+        hint: "Use connector = 'filesystem' to write a directory.",
+        cause,
+      });
+    }
+    if (cause.code === "not-found" || cause.code === "already-exists") {
+      return userError("not-found", `${message}: its directory cannot be made`, {
+        detail: cause.message,
+        hint: "Check the table's path option; it is relative to the working directory.",
+        cause,
+      });
+    }
     return externalError(cause.code, message, { detail: cause.message, cause });
   }
 }
