@@ -1,7 +1,7 @@
 /**
- * A JSON scanner for one schema. Per line: a straight-line fast path that expects the declared fields in order, written
- * compactly, and compares keys with whole words; when the line differs anywhere, a general path reads it again from its
- * start and decides, so that both accept the same lines with the same values.
+ * A JSON scanner for one schema. Per line: a straight-line fast path that expects the declared fields in order, spelled as
+ * the line before was, and compares keys with whole words; when the line differs anywhere, a general path reads it again
+ * from its start and decides, so that both accept the same lines with the same values.
  *
  * Generated names: V<c> values, N<c> validity, B<c> bytes of column c; `row` the row being filled.
  */
@@ -32,29 +32,46 @@ function columnOf(context: ScannerContext, index: number): Column {
 
 const encoder = new TextEncoder();
 
-/** Prints `fast(p, row): usize`: the address behind the line's newline, or 0 if the general path has to decide. */
-export function emitFastPath(context: ScannerContext): void {
+/** How lines of the fast path are written: nothing between tokens, or a blank behind each colon and comma, as Python does. */
+export const SPELLINGS = [
+  { name: "compact", gap: "" },
+  { name: "spaced", gap: " " },
+] as const;
+
+/** Prints, for each spelling, `<name>(p, row): usize`: the address behind the line's newline, or 0 if the general path has to decide. */
+export function emitFastPaths(context: ScannerContext): void {
   const p = context.printer;
-  p.block("function fast(p: usize, row: usize): usize", () => {
-    emitFastObject(context, context.fields);
-    p.line("if (load<u16>(p) != 0x0a7d) return 0;");
-    p.line("return p + 2;");
-  });
+  for (const { name, gap } of SPELLINGS) {
+    p.block(`function ${name}(p: usize, row: usize): usize`, () => {
+      emitFastObject(context, context.fields, gap);
+      p.line("if (load<u16>(p) == 0x0a7d) return p + 2;");
+      p.line("return load<u16>(p) == 0x0d7d && load<u8>(p, 2) == 10 ? p + 3 : 0;");
+    });
+  }
+}
+
+/** Bytes from a line's opening brace to behind the first key's colon; 0: there are no keys. */
+export function firstKeyLength(fields: readonly ScanField[]): number {
+  return fields[0] === undefined ? 0 : encoder.encode(`{${spellKey(fields[0])}:`).length;
+}
+
+function spellKey(field: ScanField): string {
+  return JSON.stringify(new TextDecoder().decode(field.key));
 }
 
 /** Expects the fields of one object up to, not including, its closing brace. */
-function emitFastObject(context: ScannerContext, fields: readonly ScanField[]): void {
+function emitFastObject(context: ScannerContext, fields: readonly ScanField[], gap: string): void {
   const p = context.printer;
   if (fields.length === 0) {
     p.line("if (load<u8>(p) != 123) return 0;");
     p.line("p++;");
   }
   fields.forEach((field, i) => {
-    const prefix = `${i === 0 ? "{" : ","}${JSON.stringify(new TextDecoder().decode(field.key))}:`;
+    const prefix = `${i === 0 ? "{" : `,${gap}`}${spellKey(field)}:${gap}`;
     const bytes = encoder.encode(prefix);
     p.line(`if (!(${matchBytes("p", bytes)})) return 0;`);
     p.line(`p += ${bytes.length};`);
-    emitFastValue(context, field);
+    emitFastValue(context, field, gap);
   });
 }
 
@@ -72,10 +89,10 @@ function emitFastText(context: ScannerContext, target: Target): void {
   });
 }
 
-function emitFastValue(context: ScannerContext, field: ScanField): void {
+function emitFastValue(context: ScannerContext, field: ScanField, gap: string): void {
   const p = context.printer;
   if (field.fields !== undefined) {
-    emitFastObject(context, field.fields);
+    emitFastObject(context, field.fields, gap);
     p.line("if (load<u8>(p) != 125) return 0;");
     p.line("p++;");
     if (field.marker !== undefined) p.line(`store<u8>(V${field.marker} + row, 1);`);
@@ -93,7 +110,11 @@ function emitFastValue(context: ScannerContext, field: ScanField): void {
     return;
   }
   const read = (): void => emitReadValue(p, context, target);
-  if (!column.nullable) return read();
+  if (!column.nullable) {
+    // Any value is JSON: this one is not for a column that is NOT NULL.
+    if (column.type.kind === "json") p.line(`if (${p.use("json-scan", "isNull")}(p)) return 0;`);
+    return read();
+  }
   p.branch(`${p.use("json-scan", "isNull")}(p)`, () => p.line("p += 4;"), read);
 }
 
@@ -160,11 +181,12 @@ function emitObject(context: ScannerContext, name: string, fields: readonly Scan
       p.line(`if (${p.use("json-scan", "scanFault")} != 0) return p;`);
       p.line(`p = ${name}Member(p, row);`);
       p.line("if (scanFault != 0) return p;");
-      p.line("p = skipBlanks(p);");
+      p.line("if (load<u8>(p) <= 32) p = skipBlanks(p);");
       p.line("const c = load<u8>(p);");
       p.line("if (c == 125) return p + 1;");
       p.block("if (c != 44)", fail);
-      p.line("p = skipBlanks(p + 1);");
+      p.line("p++;");
+      p.line("if (load<u8>(p) <= 32) p = skipBlanks(p);");
     });
     p.line("return p;");
   });

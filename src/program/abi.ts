@@ -44,7 +44,8 @@ export interface ModuleExports {
   /**
    * Parses at most `maxRows` rows from the addresses [from, to) inside the input area and pushes them downstream. Only whole lines are consumed, except
    * under `last` (the input ends at `to`). `position` is the input position of byte `from` (for the error rows); `partition` the
-   * source partition. Afterwards `scanBytes` and `scanRows` say what was consumed.
+   * source partition. A row of more than 16 MiB is bad data; while its end has not come, all bytes up to `to` are consumed, and the
+   * source passes over the rest of the row itself. Afterwards `scanBytes` and `scanRows` say what was consumed.
    */
   scan(vertex: number, from: number, to: number, last: number, maxRows: number, partition: number, position: bigint): number;
   /** Bytes that the last `scan` consumed, counted from its `from`. */

@@ -348,13 +348,14 @@ export function isNull(p: usize): bool {
  */
 export function scanKey(p: usize): usize {
   const start = p + 1;
-  p = start;
-  let c = <u32>load<u8>(p);
-  while (c != 34 && c != 92 && c >= 32) c = <u32>load<u8>(++p);
+  p = findSpecial(start);
+  const c = <u32>load<u8>(p);
   if (c == 34) {
     keyStart = start;
     keyLength = p - start;
     p++;
+    // Nothing between the tokens is the rule.
+    if (load<u8>(p) == 58 && load<u8>(p, 1) > 32) return p + 1;
   } else if (c == 92) {
     const end = skipString(start);
     if (scanFault != 0) return p;

@@ -16,7 +16,7 @@ import { emitExpression } from "../expression.ts";
 import { Printer } from "../printer.ts";
 import type { ScanField } from "../scan-layout.ts";
 import { columnsBelow, scanLayout } from "../scan-layout.ts";
-import { emitFastPath, emitSlowPath, isScannable } from "../scanner.ts";
+import { emitFastPaths, emitSlowPath, firstKeyLength, isScannable } from "../scanner.ts";
 import { RowScope } from "../scope.ts";
 import { columnWidth } from "../value.ts";
 import type { EmitContext, VertexModule } from "../vertex.ts";
@@ -116,11 +116,13 @@ function emitBuffers(s: SourceContext): void {
 function emitJsonLine(s: SourceContext, timestampFormat: "rfc3339" | "unix_millis"): void {
   const p = s.printer;
   const context = { printer: p, columns: s.columns, fields: s.fields, timestampFormat };
-  emitFastPath(context);
+  emitFastPaths(context);
   emitSlowPath(context);
+  p.declare("let isSpaced: bool = false;");
   p.block("function line(p: usize, row: usize): usize", () => {
-    p.line("const next = fast(p, row);");
+    p.line("const next = isSpaced ? spaced(p, row) : compact(p, row);");
     p.line("if (next != 0) return next;");
+    p.line(`isSpaced = load<u8>(p, ${firstKeyLength(s.fields)}) == 32;`);
     p.line(`${p.use("json-scan", "clearFault")}();`);
     p.line("clearRow(row);");
     p.line("return slow(p, row);");

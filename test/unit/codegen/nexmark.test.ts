@@ -132,7 +132,7 @@ describe("nexmark generator", function () {
       }
     }
     expect(longest).to.equal(107);
-    const bid = must(events.find((e) => e.bid !== null && e.bid.channel.startsWith("channel-"))?.bid, "bid");
+    const bid = must(events.find((e) => e.bid?.channel.startsWith("channel-"))?.bid, "bid");
     expect(bid.url).to.match(/^https:\/\/www\.nexmark\.com\/[a-z]{5}\/[a-z]{5}\/[a-z]{5}\/item\.htm\?query=1&channel_id=\d+$/);
     const person = must(events[0]?.person, "person");
     expect(person.credit_card).to.match(/^\d{4} \d{4} \d{4} \d{4}$/);
