@@ -41,7 +41,7 @@ export function emitCompute(context: EmitContext): VertexModule {
   for (const output of outputs) declareOutput(p, output);
   p.declare("let SEL: usize = 0;\nlet OUT: usize = 0;\nlet FAULTS: usize = 0;\nlet POSITIONS: usize = 0;");
   const filterFaults = operator.filter !== undefined && emitFilter(p, context.vertex.id, columns, operator.filter);
-  const faults = groups.map((group, i) => emitGroup(p, columns, group, i)).some((f) => f);
+  const faults = groups.reduce((earlier, group, i) => emitGroup(p, columns, group, i, earlier) || earlier, false);
   emitPassThrough(p, columns, outputs);
   emitPush(p, context.vertex.id, { filtered: operator.filter !== undefined, filterFaults, faults, groups: groups.length });
   emitInit(p, outputs);
@@ -105,15 +105,18 @@ function withScratch(p: Printer, scope: RowScope, body: readonly string[]): read
   return [body[0] ?? "", `    ${p.use("scratch", "scratchReset")}();`, ...body.slice(1)];
 }
 
-/** `compute<i>(batch, m): bool` computes some outputs for the selected rows; true if a row faulted. */
-function emitGroup(p: Printer, columns: readonly Column[], group: readonly Output[], index: number): boolean {
+/**
+ * `compute<i>(batch, m): bool` computes some outputs for the selected rows; true if a row faulted. `earlier`: functions before this one have
+ * filled FAULTS, to which this one only adds.
+ */
+function emitGroup(p: Printer, columns: readonly Column[], group: readonly Output[], index: number, earlier: boolean): boolean {
   const scope = new RowScope(p, columns, "r");
   const body = p.capture(() => {
     p.block("  for (let j: usize = 0; j < m; j++)", () => {
       p.line("const r: usize = dense ? j : <usize>load<u32>(SEL + (j << 2));");
       for (const output of group) emitOutput(p, scope, output);
       if (scope.faults) {
-        p.line("store<u8>(FAULTS + j, <u8>fault);");
+        p.line(`${earlier ? "if (fault != 0) " : ""}store<u8>(FAULTS + j, <u8>fault);`);
         p.line("any |= fault;");
         p.line("fault = 0;");
       }
