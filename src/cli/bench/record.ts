@@ -1,4 +1,7 @@
-/** Records of benchmarks: figures with everything needed to read them a year later. One JSON file a benchmark, replaced by the next run. */
+/**
+ * Records of benchmarks: figures with everything needed to read them a year later. One JSON file a benchmark and size, replaced by the next
+ * run of that size; `test/integration/bench.test.ts` compares its own small runs with the records of their size.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -44,7 +47,7 @@ function commit(): string {
 export function record(result: BenchmarkResult, command: string): string {
   const folder = fileURLToPath(new URL("../../../test/bench/records/", import.meta.url));
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${result.benchmark}.json`);
+  const path = join(folder, `${result.benchmark}-${result.rows}.json`);
   const machine = {
     cpu: cpus()[0]?.model ?? "unknown",
     threads: cpus().length,
