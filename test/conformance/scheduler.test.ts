@@ -1,0 +1,16 @@
+/** Schedulers against their contract. */
+import { MemoryCluster, MemoryScheduler } from "../support/memory-scheduler.ts";
+import { conformsToScheduler } from "../support/scheduler-conformance.ts";
+
+describe("scheduler in memory", () => {
+  conformsToScheduler(async () => {
+    const cluster = new MemoryCluster(12);
+    return {
+      capacity: cluster.capacity,
+      open: async () => new MemoryScheduler(cluster),
+      settle: async () => cluster.settle(),
+      crash: async (worker) => cluster.exit(worker.handle, { code: 1, signal: undefined, outOfMemory: false, reason: "crashed" }),
+      close: async () => undefined,
+    };
+  });
+});
