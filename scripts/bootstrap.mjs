@@ -3,7 +3,7 @@
  * a fresh clone nothing else is there: installs the locked dependencies when they are missing or older than the lock file, builds `dist/`
  * for the commands that run the product, then runs `scripts/<name>.ts` with tsx. It decides nothing else.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,8 +57,15 @@ function install() {
   exitUnless(run("npm", ["install", "--no-save", ...flags]), "npm install");
 }
 
-function runScript(name, args) {
-  return run(process.execPath, ["--import", "tsx", join("scripts", `${name}.ts`), ...args]);
+function scriptArguments(name, args) {
+  return ["--import", "tsx", join("scripts", `${name}.ts`), ...args];
+}
+
+/** Runs the command's script; this process passes signals on and ends with the script, not before it. */
+function runToEnd(name, args) {
+  const child = spawn(process.execPath, scriptArguments(name, args), { cwd: ROOT, stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  child.on("close", (code) => process.exit(code ?? 1));
 }
 
 const [name = "", ...args] = process.argv.slice(2);
@@ -68,5 +75,5 @@ if (!/^[a-z-]+$/.test(name) || !existsSync(join(ROOT, "scripts", `${name}.ts`)))
 }
 requireNode();
 install();
-if (!WITHOUT_BUILD.has(name)) exitUnless(runScript("build", []), "the build");
-process.exit(runScript(name, args));
+if (!WITHOUT_BUILD.has(name)) exitUnless(run(process.execPath, scriptArguments("build", [])), "the build");
+runToEnd(name, args);

@@ -6,20 +6,27 @@ import type { RunProgress } from "../worker/run-progress.ts";
 /** Event time that has not moved for this long is worth saying who holds it. */
 const STALL_MS = 3000;
 
-/** One line that is rewritten in place. */
+/** Lines among rows come no more often than this. */
+const LINE_MS = 2000;
+
+/** One line that is rewritten in place; where rows go to the same terminal, a line of its own now and then. */
 export class ProgressLine {
   readonly #stream: WriteStream;
+  readonly #amongRows: boolean;
   #last: RunProgress | undefined;
   #movedMs = 0;
   #shown = false;
 
-  constructor(stream: WriteStream) {
+  /** `amongRows`: rows are written to the terminal that `stream` is. */
+  constructor(stream: WriteStream, amongRows: boolean) {
     this.#stream = stream;
+    this.#amongRows = amongRows;
   }
 
   /** Shows the run as of now. */
   show(progress: RunProgress): void {
     const last = this.#last;
+    if (this.#amongRows && last !== undefined && progress.elapsedMs - last.elapsedMs < LINE_MS) return;
     if (last === undefined || last.watermarkNs !== progress.watermarkNs) this.#movedMs = progress.elapsedMs;
     this.#last = progress;
     if (!this.#stream.isTTY) return;
@@ -34,8 +41,9 @@ export class ProgressLine {
     if (progress.blockedShare > 0.05) parts.push(`${Math.round(progress.blockedShare * 100)} % blocked`);
     if (progress.late > 0) parts.push(`${count(progress.late)} late`);
     if (progress.bad > 0) parts.push(`${count(progress.bad)} bad`);
-    this.#stream.write(`\r\u001b[2K${parts.join(" · ").slice(0, (this.#stream.columns ?? 120) - 1)}`);
-    this.#shown = true;
+    const line = parts.join(" · ").slice(0, (this.#stream.columns || 120) - 1);
+    this.#stream.write(this.#amongRows ? `${line}\n` : `\r\u001b[2K${line}`);
+    this.#shown = !this.#amongRows;
   }
 
   /** Leaves the line as it is. */

@@ -34,7 +34,7 @@ export interface RunArguments {
 export async function run(args: RunArguments, loaded: LoadedConfig): Promise<number> {
   checkArguments(args);
   const interrupt = watchInterrupts();
-  const progress = new ProgressLine(process.stderr);
+  let progress: ProgressLine | undefined;
   try {
     const script = await readScript(args.query);
     const { planned, diagnostics } = await planText(script, args.parameters, "stdout");
@@ -45,12 +45,14 @@ export async function run(args: RunArguments, loaded: LoadedConfig): Promise<num
       print(explainScript(planned, "text"));
       return EXIT.done;
     }
-    const summary = await runProgram(planned.program, args, loaded, { signal: interrupt.signal, onProgress: (p) => progress.show(p) });
+    const line = new ProgressLine(process.stderr, process.stdout.isTTY && hasStdoutSink(planned.program));
+    progress = line;
+    const summary = await runProgram(planned.program, args, loaded, { signal: interrupt.signal, onProgress: (p) => line.show(p) });
     progress.end();
     if (summary !== undefined) saySummary(summary);
     return EXIT.done;
   } catch (error) {
-    progress.end();
+    progress?.end();
     throw error;
   } finally {
     interrupt.dispose();
@@ -110,8 +112,14 @@ function isClosedStdout(error: unknown): boolean {
   return code === "connection-lost" && message.includes("standard output");
 }
 
+const STDOUT_CONNECTORS: ReadonlySet<string> = new Set(["stdout", "preview"]);
+
+function hasStdoutSink(program: Program): boolean {
+  return program.vertices.some(({ operator }) => operator.kind === "sink" && STDOUT_CONNECTORS.has(operator.connector));
+}
+
 function writesOnlyToStdout(program: Program): boolean {
-  return program.vertices.every(({ operator }) => operator.kind !== "sink" || ["stdout", "preview"].includes(operator.connector));
+  return program.vertices.every(({ operator }) => operator.kind !== "sink" || STDOUT_CONNECTORS.has(operator.connector));
 }
 
 /** What a person wants to know at the end; rows that were not processed always, the rest on a terminal. */
