@@ -3,8 +3,8 @@
  * `WADI_TEST_DATABASE_URL`, or a server of one's own from the machine's `initdb` and `postgres`, on a unix socket. Each test database is new.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chownSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { chownSync, existsSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { Client } from "pg";
@@ -79,17 +79,11 @@ function optionsOf(url: URL): DatabaseOptions {
 
 /** The folder of `initdb` and `postgres`: the newest version installed. */
 function programs(): string | undefined {
-  const root = "/usr/lib/postgresql";
-  const installed = spawnSync("ls", [root], { encoding: "utf8" }).status === 0 ? readdirSync(root) : [];
-  const newest = installed
-    .map(Number)
-    .filter(Number.isInteger)
-    .sort((a, b) => b - a)[0];
-  if (newest !== undefined) return join(root, String(newest), "bin");
-  const found = spawnSync("pg_config", ["--bindir"], { encoding: "utf8" });
-  return found.status === 0 && spawnSync(join(found.stdout.trim(), "postgres"), ["--version"]).status === 0
-    ? found.stdout.trim()
-    : undefined;
+  const debian = "/usr/lib/postgresql";
+  const installed = existsSync(debian) ? readdirSync(debian).map(Number).filter(Number.isInteger) : [];
+  const folders = installed.sort((a, b) => b - a).map((version) => join(debian, String(version), "bin"));
+  const all = [...folders, ...(process.env["PATH"] ?? "").split(delimiter)];
+  return all.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres")));
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the account of its package. */
