@@ -465,6 +465,8 @@ export class Slot {
   /** Waits for a reason to turn again. */
   async #sleep(): Promise<void> {
     if ((await this.#sleeper.doze()) || this.#flushedBeforeSleep()) return;
+    // A sleep costs more than a turn of the event loop, and a connector that reads ahead may have been done for long.
+    if (this.#awaitsInput() && (await this.#sleeper.glance())) return;
     const began = this.#clock.elapsedMs();
     await this.#sleeper.sleep(
       () => this.#ports.poll() || this.#ports.flush(),
@@ -475,9 +477,14 @@ export class Slot {
 
   /** Rows in partitioning buffers wait for more only while a source is about to bring more, and never longer than the linger. */
   #flushedBeforeSleep(): boolean {
-    if (!this.#unflushed || this.#sources.some(({ task, ended }) => !ended && !task.idle && !task.ended)) return false;
+    if (!this.#unflushed || this.#awaitsInput()) return false;
     this.#flushEdges(this.#clock.elapsedMs());
     return true;
+  }
+
+  /** Whether a source has a read under way. */
+  #awaitsInput(): boolean {
+    return this.#sources.some(({ task, ended }) => !ended && !task.idle && !task.ended && !task.ready);
   }
 
   #sleepMs(nowMs: number): number {

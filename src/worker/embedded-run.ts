@@ -30,11 +30,13 @@ import type { ModuleSource, PeerAddress, RunStart, StagedCommit, WorkerEvent } f
 import { RunCheckpoints } from "./run-checkpoints.ts";
 import { type RunProgress, summarise } from "./run-progress.ts";
 import { lockStateFolder, type StateLock } from "./state-lock.ts";
+import { StopDeadline } from "./stop-deadline.ts";
 import { embeddedWorker, forkedWorker, type WorkerHandle } from "./worker-handle.ts";
 
 /** The job's name in the object store: `wadi run` has one job per state directory. */
 const JOB = "run";
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000;
+const DEFAULT_STOP_LIMIT_MS = 60_000;
 /** 3.5 GiB: what a slot's 4 GiB memory leaves for state. */
 const MAX_STATE_BYTES = 3.5 * 2 ** 30;
 /** Share of the machine's memory for all slots' state. */
@@ -66,6 +68,8 @@ export interface RunOptions {
   /** Bytes of state per slot. */
   readonly stateLimit?: number | undefined;
   readonly stuckMs?: number | undefined;
+  /** A stop in which nothing moves for so long fails the run; 60 s by default. */
+  readonly stopLimitMs?: number | undefined;
   /** Module that exports `createSource` and `createSink`; the registry by default. */
   readonly connectors?: string | undefined;
   /** Aborted: checkpoint, then stop. */
@@ -133,6 +137,7 @@ class EmbeddedRun {
   readonly #progress = new Map<number, SlotProgress>();
   readonly #epochs: number[] = [];
   readonly #imbalances: Imbalance[] = [];
+  readonly #stopDeadline: StopDeadline;
   #state: CoordinatorState;
   /** Writes of manifests and records, one after the other. */
   #durable: Promise<void> = Promise.resolve();
@@ -148,6 +153,9 @@ class EmbeddedRun {
     this.#restoredEpoch = checkpoints?.restored?.entry.epoch ?? 0;
     const workers = Math.min(options.workers ?? 1, options.parallelism);
     this.#placement = Array.from({ length: options.parallelism }, (_, subtask) => Math.floor((subtask * workers) / options.parallelism));
+    this.#stopDeadline = new StopDeadline(options.program, options.stopLimitMs ?? DEFAULT_STOP_LIMIT_MS, (error) =>
+      this.#event({ kind: "failed", error: toErrorRecord(error) }),
+    );
     this.#state = startCoordinator({
       vertices: options.program.vertices.length,
       parallelism: options.parallelism,
@@ -159,7 +167,10 @@ class EmbeddedRun {
 
   async run(): Promise<RunSummary> {
     const { signal } = this.#options;
-    const stop = (): void => this.#event({ kind: "stop-requested" });
+    const stop = (): void => {
+      this.#stopDeadline.start(() => this.#state);
+      this.#event({ kind: "stop-requested" });
+    };
     const outcome = new Promise<RunOutcome>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -182,6 +193,7 @@ class EmbeddedRun {
       throw error;
     } finally {
       clearInterval(this.#timer);
+      this.#stopDeadline.end();
       signal?.removeEventListener("abort", stop);
     }
   }
@@ -250,6 +262,7 @@ class EmbeddedRun {
   }
 
   #workerEvent(event: WorkerEvent): void {
+    this.#stopDeadline.note(event);
     switch (event.kind) {
       case "listening":
         this.#peers.push({ worker: event.worker, host: event.host, port: event.port });
@@ -329,6 +342,7 @@ class EmbeddedRun {
     }
     this.#epochs.push(epoch);
     this.#options.onEpoch?.(epoch);
+    this.#stopDeadline.recorded(epoch);
     this.#event({ kind: "epoch-recorded", epoch });
   }
 

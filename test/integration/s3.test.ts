@@ -8,6 +8,7 @@ import { readSegments, verifyTableFile } from "../../src/checkpoint/table-file.t
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { openObjectStore } from "../../src/storage/open.ts";
 import { IDENTITY, PROGRAM, RUN, sampleReports, writeTable } from "../support/checkpoint-samples.ts";
+import { FakeRun } from "../support/fake-run.ts";
 import { type MotoServer, motoAbsence, startMoto } from "../support/moto-server.ts";
 import { rejection } from "../support/rejection.ts";
 import { requires } from "../support/requirement.ts";
@@ -48,6 +49,21 @@ describe("S3", function () {
     const missing = await openObjectStore(`s3://no-such-bucket/x?endpoint=${server?.endpoint}`);
     await rejection(missing.probe(), "not-found", "no-such-bucket", "bucket does not exist");
     await missing.close();
+  });
+
+  it("keeps a run's state: stopped after a checkpoint at parallelism 2, resumed at 3", async () => {
+    const [rows, keys] = [10_000, 13];
+    const fake = new FakeRun();
+    fake.write(rows, keys);
+    const stateUrl = `s3://${server?.bucket}/wadi/run?endpoint=${server?.endpoint}&region=us-east-1`;
+    const options = { stateUrl, checkpointEveryRows: 1000 };
+    const stopped = await fake.run(fake.windowed(), { ...options, parallelism: 2, stopAfterCheckpoint: 3 });
+    expect(stopped).to.include({ outcome: "stopped", rowsIn: 6000 });
+    expect(fake.output().length).to.be.lessThan(fake.windowedAnswer(rows, keys).length);
+    const resumed = await fake.run(fake.windowed(), { ...options, parallelism: 3 });
+    expect(resumed).to.include({ outcome: "finished", restoredEpoch: 3, rowsIn: rows - 6000 });
+    expect(resumed.imbalances).to.deep.equal([]);
+    expect(fake.output()).to.deep.equal(fake.windowedAnswer(rows, keys));
   });
 
   it("carries a checkpoint: written, completed, restored, collected", async () => {

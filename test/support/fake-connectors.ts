@@ -2,7 +2,8 @@
  * Connectors for the fake module, with the registry's shape so that slot threads can load them by URL. The source reads a file of
  * `key,timeMs,value` lines in blocks of `block_rows` lines, block b by subtask b mod parallelism; the sink writes one file per subtask and
  * truncates it to what was staged. Options of the source: path, block_rows, chunk_bytes, delay_ms (watermark = largest time − delay),
- * throttle (waits 5 ms before every chunk), unbounded (never ends). Of the sink: path, slow.
+ * throttle (waits 5 ms before every chunk), unbounded (never ends). Of the sink: path, slow, hang
+ * (its `stage` or `commit` never ends).
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import type { ByteSource, Sink, SinkCommit, SourceChunk, SplitPosition, SubtaskContext } from "../../src/connectors/connector.ts";
@@ -93,12 +94,14 @@ class FakeSource implements ByteSource {
 class FakeSink implements Sink {
   readonly #path: string;
   readonly #slow: boolean;
+  readonly #hang: unknown;
   #fd = -1;
   #length = 0;
 
   constructor(operator: SinkOperator, context: SubtaskContext) {
     this.#path = `${operator.options["path"]}-${context.subtask}`;
     this.#slow = operator.options["slow"] === true;
+    this.#hang = operator.options["hang"];
   }
 
   async open(restored: readonly SinkCommit[] | undefined): Promise<void> {
@@ -115,11 +118,13 @@ class FakeSink implements Sink {
   }
 
   async stage(): Promise<SinkCommit | undefined> {
+    if (this.#hang === "stage") await new Promise(() => undefined);
     fsyncSync(this.#fd);
     return { path: this.#path, length: this.#length };
   }
 
   async commit(epoch: number, staged: SinkCommit): Promise<void> {
+    if (this.#hang === "commit") await new Promise(() => undefined);
     writeFileSync(`${staged["path"]}.committed`, `${epoch} ${staged["length"]}`);
   }
 

@@ -136,6 +136,12 @@ export class BlockSchedule {
     return lane?.blocks[lane.at];
   }
 
+  /** The block behind that of `next` in its file: probably the next but one. */
+  following(): Block | undefined {
+    const lane = this.#heap[0];
+    return lane?.blocks[lane.at + 1];
+  }
+
   /** The block of `next` was read from: its watermark or `done` may have changed. */
   advance(): void {
     const lane = this.#heap[0];

@@ -1,28 +1,23 @@
 /**
  * Reading files of rows, block by block, as raw bytes. Used by `single_file` and `filesystem`.
  *
- * Reads ahead of the slot by one chunk would buy nothing: the page cache already does. Chunks are at most 2 MiB, longer only
- * while a row does not fit. A row longer than 16 MiB is reported by the scanner, which then takes the whole chunk; the rest of
+ * Plain files are read by `PlainReader`, one chunk ahead of the slot, compressed ones by an `Inflater` each. Chunks are about
+ * 2 MiB, longer only while a row does not fit. A row longer than 16 MiB is reported by the scanner, which then takes the whole chunk; the rest of
  * the row is passed over here, so that the scanner need not remember it.
  */
 
-import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
 import type { AppError } from "../../core/errors.ts";
 import { externalError, toAppError, userError } from "../../core/errors.ts";
 import type { ByteSource, SourceChunk, SplitPosition, SubtaskContext } from "../connector.ts";
 import type { Block, InputFile } from "./block.ts";
 import { BlockSchedule, blocksOf, fromPosition, splitFiles, toPosition } from "./block.ts";
 import { Inflater } from "./inflater.ts";
+import { PlainReader } from "./plain-reader.ts";
 
-/** Bytes of a chunk at first; doubled while it holds no whole row. */
-const CHUNK = 2 << 20;
-/** The same for compressed files, of which many may be open. */
+/** Bytes of a chunk of a compressed file at first; doubled while it holds no whole row. */
 const COMPRESSED_CHUNK = 256 << 10;
 /** Longest chunk: a row longer than 16 MiB is bad data, which the scanner finds when it sees more than that. */
 const CHUNK_MAX = 17 << 20;
-/** Bytes read at a time to find where a block's first row begins. */
-const SEARCH = 64 << 10;
 /** Compressed files open at once; of more, the one used least recently is closed and later inflated again from its start. */
 const OPEN_INFLATERS = 128;
 const NEWLINE = 10;
@@ -52,8 +47,12 @@ export class FilesSource implements ByteSource {
   readonly #inflaters = new Map<number, Inflater>();
   #blocks: Block[] = [];
   #schedule = new BlockSchedule([], []);
-  #buffer = Buffer.allocUnsafe(CHUNK);
-  #handle: { readonly path: string; readonly file: FileHandle } | undefined;
+  readonly #plain = new PlainReader({
+    refuse: (block, error) => this.#refuse(block, error),
+    shorter: (block) => {
+      throw this.#shorter(block);
+    },
+  });
   #current: OpenChunk | undefined;
   /** Doublings of the chunk since it last held a whole row. */
   #doubled = 0;
@@ -76,59 +75,14 @@ export class FilesSource implements ByteSource {
     for (;;) {
       const block = this.#schedule.next();
       if (block === undefined) return this.#spec.unbounded ? "idle" : "end";
-      const chunk = block.compressed ? await this.#readCompressed(block) : await this.#readPlain(block);
+      const chunk = block.compressed
+        ? await this.#readCompressed(block)
+        : await this.#plain.read(block, this.#doubled, this.#schedule.following());
       if (chunk !== undefined) {
         this.#current = chunk;
         return { bytes: chunk.bytes, partition: block.file, position: BigInt(block.offset), last: chunk.last };
       }
       this.#finish(block);
-    }
-  }
-
-  /** The next bytes of `block`; undefined if no row of it is left. */
-  async #readPlain(block: Block): Promise<OpenChunk | undefined> {
-    const file = await this.#file(block);
-    if (block.offset === block.start && block.start > 0) {
-      const first = await this.#firstRow(file, block);
-      if (first === undefined) return undefined;
-      block.offset = first;
-    }
-    if (block.offset >= block.end) return undefined;
-    const want = Math.min(this.#want(CHUNK), block.fileSize - block.offset);
-    if (this.#buffer.length < want) this.#buffer = Buffer.allocUnsafe(want);
-    await this.#fill(file, block, want);
-    const inside = this.#cut(block, want);
-    const last = inside !== undefined || block.offset + want >= block.fileSize;
-    return { block, bytes: this.#buffer.subarray(0, inside ?? want), last };
-  }
-
-  /** Length of the chunk up to the end of the row that crosses the block's end; undefined if the chunk does not reach it. */
-  #cut(block: Block, bytes: number): number | undefined {
-    const toEnd = block.end - block.offset;
-    if (toEnd > bytes) return undefined;
-    const newline = this.#buffer.subarray(0, bytes).indexOf(NEWLINE, toEnd - 1);
-    return newline < 0 ? undefined : newline + 1;
-  }
-
-  /** Offset of the first row that starts in the block: behind the first newline at or after start − 1. */
-  async #firstRow(file: FileHandle, block: Block): Promise<number | undefined> {
-    for (let at = block.start - 1; at < block.end - 1; ) {
-      const want = Math.min(SEARCH, block.end - 1 - at);
-      const { bytesRead } = await file.read(this.#buffer, 0, want, at).catch((error: unknown) => this.#refuse(block, error));
-      if (bytesRead === 0) throw this.#shorter(block);
-      const newline = this.#buffer.subarray(0, bytesRead).indexOf(NEWLINE);
-      if (newline >= 0) return at + newline + 1;
-      at += bytesRead;
-    }
-    return undefined;
-  }
-
-  async #fill(file: FileHandle, block: Block, want: number): Promise<void> {
-    for (let got = 0; got < want; ) {
-      const read = file.read(this.#buffer, got, want - got, block.offset + got);
-      const { bytesRead } = await read.catch((error: unknown) => this.#refuse(block, error));
-      if (bytesRead === 0) throw this.#shorter(block);
-      got += bytesRead;
     }
   }
 
@@ -191,8 +145,7 @@ export class FilesSource implements ByteSource {
   }
 
   async close(): Promise<void> {
-    await this.#handle?.file.close();
-    this.#handle = undefined;
+    await this.#plain.close();
     for (const inflater of this.#inflaters.values()) inflater.close();
     this.#inflaters.clear();
   }
@@ -212,15 +165,6 @@ export class FilesSource implements ByteSource {
       this.#inflaters.delete(index);
     }
     return inflater;
-  }
-
-  async #file(block: Block): Promise<FileHandle> {
-    if (this.#handle?.path === block.path) return this.#handle.file;
-    await this.#handle?.file.close();
-    this.#handle = undefined;
-    const file = await open(block.path, "r").catch((error: unknown) => this.#refuse(block, error));
-    this.#handle = { path: block.path, file };
-    return file;
   }
 
   #refuse(block: Block, error: unknown): never {

@@ -41,6 +41,14 @@ export class Sleeper {
     return this.#take();
   }
 
+  /** Lets the event loop turn once, for I/O that is already done. True if something woke the slot. */
+  async glance(): Promise<boolean> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    return this.#take();
+  }
+
   /** Sleeps for at most `ms()` milliseconds, unless `look`, called when every ring is heard, finds work. */
   async sleep(look: () => boolean, ms: () => number): Promise<void> {
     this.#doorbells?.startWaiting(this.#ring);
