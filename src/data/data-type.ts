@@ -42,17 +42,28 @@ export type DataType =
   | { readonly kind: "struct"; readonly fields: readonly Field[] }
   | { readonly kind: "array"; readonly element: DataType };
 
+/** Tag of a scalar type. */
 export type ScalarKind = ScalarType["kind"];
 
+/** SQL BOOLEAN. */
 export const BOOLEAN: ScalarType = { kind: "boolean" };
+/** SQL INT: −2³¹ … 2³¹ − 1. */
 export const INT32: ScalarType = { kind: "int32" };
+/** SQL BIGINT: −2⁶³ … 2⁶³ − 1. */
 export const INT64: ScalarType = { kind: "int64" };
+/** SQL BIGINT UNSIGNED: 0 … 2⁶⁴ − 1. */
 export const UINT64: ScalarType = { kind: "uint64" };
+/** SQL DOUBLE: IEEE 754 binary64. */
 export const FLOAT64: ScalarType = { kind: "float64" };
+/** SQL TEXT: UTF-8, compared by bytes. */
 export const TEXT: ScalarType = { kind: "text" };
+/** SQL TIMESTAMP without zone: nanoseconds since the epoch. */
 export const TIMESTAMP: ScalarType = { kind: "timestamp" };
+/** SQL DATE: days since the epoch. */
 export const DATE: ScalarType = { kind: "date" };
+/** SQL INTERVAL: months, days and nanoseconds. */
 export const INTERVAL: ScalarType = { kind: "interval" };
+/** Type of a bare NULL, until a context gives it another. */
 export const NULL_TYPE: DataType = { kind: "null" };
 
 /** The struct that `tumble`, `hop` and `session` return: half-open bounds. Never NULL. */

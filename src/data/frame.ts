@@ -79,7 +79,10 @@ export function readFrameHeader(bytes: Uint8Array, offset = 0): FrameHeader {
   const magic = v.getUint32(FRAME_HEADER.magic, true);
   const version = v.getUint16(FRAME_HEADER.version, true);
   if (magic !== FRAME_MAGIC || version !== FRAME_VERSION) {
-    throw internalError("version-mismatch", `frame has magic ${magic.toString(16)} version ${version}, this build reads version ${FRAME_VERSION}`);
+    throw internalError(
+      "version-mismatch",
+      `frame has magic ${magic.toString(16)} version ${version}, this build reads version ${FRAME_VERSION}`,
+    );
   }
   const kind = FRAME_KINDS[v.getUint8(FRAME_HEADER.kind)];
   if (kind === undefined) throw internalError("version-mismatch", `frame has an unknown kind ${v.getUint8(FRAME_HEADER.kind)}`);

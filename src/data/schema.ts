@@ -5,9 +5,10 @@
  * A nullable struct is flattened into a BOOLEAN NOT NULL marker column (true: the struct is present) followed by its
  * fields; a struct that cannot be NULL has no marker. So the engine never sees a struct.
  */
+
+import { userError } from "../core/errors.ts";
 import type { DataType, Field, ScalarType } from "./data-type.ts";
 import { BOOLEAN, INT32, TIMESTAMP } from "./data-type.ts";
-import { userError } from "../core/errors.ts";
 
 /** One scalar column. The name is for people; generated code numbers its columns. */
 export interface Column {

@@ -8,6 +8,7 @@ import type { Field } from "../data/data-type.ts";
 /** How a table may be used. */
 export type TableUse = "source" | "sink" | "lookup";
 
+/** A connector, as far as planning needs it. */
 export interface ConnectorSpec {
   /** The value of `connector = '…'`. */
   readonly name: string;

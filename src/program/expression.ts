@@ -29,6 +29,7 @@ export interface ColumnExpression {
   readonly nullable: boolean;
 }
 
+/** A constant. */
 export interface LiteralExpression {
   readonly kind: "literal";
   readonly value: LiteralValue;
@@ -72,6 +73,7 @@ export interface InExpression {
   readonly nullable: boolean;
 }
 
+/** A scalar expression over the columns of one batch. */
 export type Expression = ColumnExpression | LiteralExpression | CallExpression | CaseExpression | CastExpression | InExpression;
 
 /** Direct subexpressions, in evaluation order. */

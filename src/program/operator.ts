@@ -3,8 +3,9 @@
  *
  * The output schema of every operator stands in its vertex; here is how its columns come about.
  */
-import type { Shape } from "../data/schema.ts";
+
 import type { ScalarType } from "../data/data-type.ts";
+import type { Shape } from "../data/schema.ts";
 import type { Expression } from "./expression.ts";
 
 /** How bytes become rows and rows bytes. */
@@ -14,7 +15,11 @@ export type Format =
       readonly timestampFormat: "rfc3339" | "unix_millis";
       readonly decimalEncoding: "number" | "string" | "bytes";
     }
-  | { readonly kind: "debezium_json"; readonly timestampFormat: "rfc3339" | "unix_millis"; readonly decimalEncoding: "number" | "string" | "bytes" }
+  | {
+      readonly kind: "debezium_json";
+      readonly timestampFormat: "rfc3339" | "unix_millis";
+      readonly decimalEncoding: "number" | "string" | "bytes";
+    }
   | { readonly kind: "raw_string" };
 
 /** A connector's validated options, as plain JSON; `connector-spec.ts` has their schemas. */
@@ -57,6 +62,7 @@ export interface ComputeOperator {
 
 /** Aggregate functions. */
 export const AGGREGATE_FUNCTIONS = ["count", "sum", "min", "max", "avg"] as const;
+/** Name of an aggregate function. */
 export type AggregateFunction = (typeof AGGREGATE_FUNCTIONS)[number];
 
 /**
@@ -134,6 +140,7 @@ export interface SinkOperator {
   readonly options: OptionValues;
 }
 
+/** What a vertex does. */
 export type Operator =
   | SourceOperator
   | ComputeOperator
@@ -143,4 +150,5 @@ export type Operator =
   | EncodeOperator
   | SinkOperator;
 
+/** Tag of an operator. */
 export type OperatorKind = Operator["kind"];

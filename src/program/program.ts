@@ -16,6 +16,7 @@ export type Exchange =
   | { readonly kind: "keyed"; readonly keys: readonly number[] }
   | { readonly kind: "gather" };
 
+/** A stream of rows (or of encoded bytes) from one vertex to an input of another. */
 export interface Edge {
   readonly id: number;
   readonly source: number;
@@ -25,6 +26,7 @@ export interface Edge {
   readonly exchange: Exchange;
 }
 
+/** One operator of the graph. */
 export interface Vertex {
   readonly id: number;
   /** What people see: `source bids`, `tumble by auction`. */
@@ -36,6 +38,7 @@ export interface Vertex {
   readonly fingerprint: string;
 }
 
+/** The dataflow graph of a pipeline. */
 export interface Program {
   /** Format version; another is refused. */
   readonly version: 1;

@@ -26,8 +26,14 @@ export const SCALAR_FUNCTIONS = {
   ge: { nulls: "strict", signature: "(T, T) → boolean" },
   is_distinct: { nulls: "never null: NULL is a value", signature: "(T, T) → boolean" },
   // logic
-  and: { nulls: "three-valued; false decides; evaluated left to right, the right side only if needed", signature: "(boolean, boolean) → boolean" },
-  or: { nulls: "three-valued; true decides; evaluated left to right, the right side only if needed", signature: "(boolean, boolean) → boolean" },
+  and: {
+    nulls: "three-valued; false decides; evaluated left to right, the right side only if needed",
+    signature: "(boolean, boolean) → boolean",
+  },
+  or: {
+    nulls: "three-valued; true decides; evaluated left to right, the right side only if needed",
+    signature: "(boolean, boolean) → boolean",
+  },
   not: { nulls: "strict", signature: "(boolean) → boolean" },
   is_null: { nulls: "never null", signature: "(T) → boolean" },
   is_true: { nulls: "never null: NULL is not true", signature: "(boolean) → boolean" },

@@ -1,3 +1,4 @@
+/** Runs of one process over fake connectors: answers, checkpoints, resuming, failures. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";

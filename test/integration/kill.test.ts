@@ -1,3 +1,4 @@
+/** Runs that die or hang: kill -9, slots that do not return, sinks that hold up a stop. */
 import { type ChildProcess, fork } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";

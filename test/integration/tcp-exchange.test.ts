@@ -1,3 +1,4 @@
+/** Worker processes that exchange rows over TCP. */
 import { connect, type Socket } from "node:net";
 import { expect } from "chai";
 import type { AppError } from "../../src/core/errors.ts";

@@ -83,8 +83,8 @@ export const barrels = fileCheck(["src", "test", "scripts"], (path, text) => {
 
 /** What of the machine is behind `core/clock.ts`, `core/prng.ts` and `cli/`, and the folders that may have it besides. */
 const MACHINE: readonly { readonly names: readonly string[]; readonly homes: readonly string[] }[] = [
-  { names: ["Date.now", "performance.now", "process.hrtime"], homes: ["src/core/clock.ts", "src/dataflow/"] },
-  { names: ["setTimeout", "setInterval"], homes: ["src/core/clock.ts", "src/dataflow/"] },
+  { names: ["Date.now", "performance.now", "process.hrtime"], homes: ["src/core/clock.ts", "src/dataflow/", "src/worker/"] },
+  { names: ["setTimeout", "setInterval"], homes: ["src/core/clock.ts", "src/dataflow/", "src/worker/"] },
   { names: ["Math.random", "crypto.getRandomValues", "randomBytes", "randomInt"], homes: ["src/core/prng.ts"] },
   // Names of temporary files and uploads that must not meet those of another process.
   { names: ["randomUUID", "crypto.randomUUID"], homes: ["src/core/prng.ts", "src/storage/"] },

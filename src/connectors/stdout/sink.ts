@@ -3,8 +3,8 @@
  * `process.stdout` is relayed by the main thread and would fill memory before it pushed back.
  */
 import { write } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { systemClock } from "../../core/clock.ts";
 import { externalError, toAppError } from "../../core/errors.ts";
 import type { Sink } from "../connector.ts";
 
@@ -31,7 +31,7 @@ async function writeSome(bytes: Uint8Array, at: number): Promise<number> {
     return (await writeTo(STDOUT, bytes, at, bytes.length - at)).bytesWritten;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EAGAIN") {
-      await sleep(RETRY_MS);
+      await systemClock.sleep(RETRY_MS);
       return 0;
     }
     const cause = toAppError(error);

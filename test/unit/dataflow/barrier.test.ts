@@ -1,3 +1,4 @@
+/** When an operator with several inputs has met a barrier on all of them. */
 import { expect } from "chai";
 import { BarrierAligner } from "../../../src/dataflow/barrier.ts";
 

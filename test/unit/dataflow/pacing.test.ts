@@ -1,3 +1,4 @@
+/** Barriers by row count, and when a source counts as idle. */
 import { expect } from "chai";
 import { IdlenessTimer } from "../../../src/dataflow/idleness.ts";
 import { RowPacing } from "../../../src/dataflow/row-pacing.ts";

@@ -1,3 +1,4 @@
+/** The ring of bytes between two slots. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { Prng } from "../../../src/core/prng.ts";

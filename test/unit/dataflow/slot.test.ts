@@ -1,3 +1,4 @@
+/** A slot's loop over fake modules and connectors. */
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

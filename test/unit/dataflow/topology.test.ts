@@ -1,3 +1,4 @@
+/** Which edges of a program are calls, and which channels, at a parallelism. */
 import { expect } from "chai";
 import { makeTopology } from "../../../src/dataflow/topology.ts";
 import { FORWARD, fakeProgram, GATHER, KEYED } from "../../support/fake-program.ts";

@@ -1,3 +1,4 @@
+/** Event time over several inputs, and who holds it back. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { BEFORE_TIME, END_OF_TIME, WatermarkTracker } from "../../../src/dataflow/watermark.ts";

@@ -1,3 +1,4 @@
+/** The coordinator's steps: epochs in order, stops, failures. */
 import { expect } from "chai";
 import fc from "fast-check";
 import {

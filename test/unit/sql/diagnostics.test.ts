@@ -1,3 +1,4 @@
+/** Places of findings and how findings are shown. */
 import { expect } from "chai";
 import { DiagnosticCollector, MAX_DIAGNOSTICS, renderJson, renderText } from "../../../src/sql/diagnostics.ts";
 import { nearestName } from "../../../src/sql/nearest-name.ts";

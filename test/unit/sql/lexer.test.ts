@@ -1,3 +1,4 @@
+/** Tokens of the dialect and their spans. */
 import { expect } from "chai";
 import { DiagnosticCollector } from "../../../src/sql/diagnostics.ts";
 import { tokenize, unquote } from "../../../src/sql/lexer.ts";

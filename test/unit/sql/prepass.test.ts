@@ -1,3 +1,4 @@
+/** Clauses that the parser does not know: taken out in place. */
 import { expect } from "chai";
 import { DiagnosticCollector } from "../../../src/sql/diagnostics.ts";
 import { EditedText } from "../../../src/sql/edited-text.ts";
