@@ -13,8 +13,3 @@ export function must<T>(value: T | null | undefined, what: string): T {
   if (value === null || value === undefined) throw internalError("invariant", `${what} is missing`);
   return value;
 }
-
-/** For the branch of a `switch` that the types say cannot be reached. */
-export function unreachable(value: never): never {
-  throw internalError("invariant", `unexpected value ${JSON.stringify(value)}`);
-}

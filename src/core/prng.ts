@@ -1,10 +1,10 @@
 /**
  * Randomness that can be replayed. Everything random takes a `Prng`; from one seed it gives the same values on every machine, because it
- * computes in integers only. Not for secrets. `systemRandom` and `randomSeed` are the one door to real randomness.
+ * computes in integers only. Not for secrets. `systemRandom` is the one door to real randomness.
  *
  * Generator: xoshiro128** by Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c, its state filled by SplitMix32.
  */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { assert } from "./assert.ts";
 
 /** Where random integers come from: a seeded `Prng`, or `systemRandom`. */
@@ -93,9 +93,4 @@ export class Prng implements RandomSource {
 
 function rotateLeft(value: number, count: number): number {
   return (value << count) | (value >>> (32 - count));
-}
-
-/** A seed from the operating system's randomness. */
-export function randomSeed(): number {
-  return randomBytes(4).readUInt32LE(0);
 }

@@ -66,15 +66,6 @@ export const INTERVAL: ScalarType = { kind: "interval" };
 /** Type of a bare NULL, until a context gives it another. */
 export const NULL_TYPE: DataType = { kind: "null" };
 
-/** The struct that `tumble`, `hop` and `session` return: half-open bounds. Never NULL. */
-export const WINDOW_TYPE: DataType = {
-  kind: "struct",
-  fields: [
-    { name: "start", type: TIMESTAMP, nullable: false },
-    { name: "end", type: TIMESTAMP, nullable: false },
-  ],
-};
-
 const INTEGER_KINDS: ReadonlySet<string> = new Set(["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]);
 
 /** True for the eight integer kinds. */

@@ -50,9 +50,15 @@ export const FRAME_HEADER = {
 
 /** Size of the header in bytes. */
 export const FRAME_HEADER_SIZE = 96;
-/** Size of one column directory entry in bytes. */
+/**
+ * Size of one column directory entry in bytes.
+ * @public part of the format
+ */
 export const COLUMN_ENTRY_SIZE = 16;
-/** Rows of a batch at most. */
+/**
+ * Rows of a batch at most.
+ * @public part of the format
+ */
 export const BATCH_ROWS = 8192;
 
 /** The header as values. */

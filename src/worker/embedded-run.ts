@@ -3,7 +3,7 @@
  * workers (in this process, or in child processes), feeds their events in and performs the effects. Checkpoints go to a local or remote
  * object store; without one, sinks are still committed epoch by epoch, but nothing can be resumed.
  */
-import { availableParallelism, totalmem } from "node:os";
+import { totalmem } from "node:os";
 import type { Imbalance } from "../checkpoint/ledger.ts";
 import type { SubtaskReport } from "../checkpoint/manifest.ts";
 import { planRestore } from "../checkpoint/restore.ts";
@@ -367,9 +367,4 @@ class EmbeddedRun {
 
 function stagedCommits({ vertex, subtask, sink }: SubtaskReport): readonly StagedCommit[] {
   return sink?.commit === undefined ? [] : [{ vertex, subtask, commit: sink.commit as SinkCommit }];
-}
-
-/** Slots that keep the machine busy: its hardware threads. */
-export function defaultParallelism(): number {
-  return availableParallelism();
 }

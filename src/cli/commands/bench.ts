@@ -29,7 +29,10 @@ export interface BenchArguments {
 /** What `wadi bench` can run. */
 export const BENCHMARK_NAMES: readonly string[] = [...Object.keys(BENCHMARKS), "nexmark"];
 
-/** Size of a run that nobody has sized. */
+/**
+ * Size of a run that nobody has sized.
+ * @public for scripts/bench.ts, which takes it from the build
+ */
 export const BENCH_DEFAULTS = { rows: 2_000_000, pairs: 3 } as const;
 
 function hasDuckDb(): boolean {

@@ -4,7 +4,6 @@
  */
 
 import { must } from "../../core/assert.ts";
-import { FRAME_HEADER } from "../../data/frame.ts";
 import type { RingWriter } from "./ring.ts";
 
 /** A frame on its way out: in the module's memory at `pointer`, or `control` bytes. */
@@ -133,9 +132,4 @@ export class Outbox {
     }
     return false;
   }
-}
-
-/** Length of the frame whose header starts at `at`. */
-export function frameLength(view: DataView, at: number): number {
-  return view.getUint32(at + FRAME_HEADER.length, true);
 }

@@ -16,7 +16,7 @@ import {
 } from "../../data/data-type.ts";
 import type { Expression } from "../../program/expression.ts";
 import { castLiteral } from "../functions/literal-cast.ts";
-import { type Bound, isNullable, literal, type ScalarBound, scalar, typeOf } from "./bound.ts";
+import { type Bound, isNullable, literal, scalar, typeOf } from "./bound.ts";
 
 const INTEGER_RANKS = ["int8", "int16", "int32", "int64"] as const;
 
@@ -190,11 +190,6 @@ export function conform(bound: Bound, type: DataType, nullable: boolean): Bound 
   if (!nullable) return { kind: "struct", fields };
   const marker = bound.kind === "struct" ? (bound.marker ?? literal(true, { kind: "boolean" })) : literal(false, { kind: "boolean" });
   return { kind: "struct", fields, marker };
-}
-
-/** True if a bound value already is a scalar of `kind`. */
-export function isScalarOf(bound: Bound, ...kinds: readonly string[]): bound is ScalarBound {
-  return bound.kind === "scalar" && kinds.includes(bound.expression.type.kind);
 }
 
 /** 64-bit integers, for durations. */
