@@ -264,6 +264,19 @@ function skipWord(p: usize): usize {
   return p;
 }
 
+/** `skipValue` for a value that is expected to be a string. */
+export function skipText(p: usize): usize {
+  return load<u8>(p) == 34 ? skipString(p + 1) : skipValue(p);
+}
+
+/** `skipValue` for a value that is expected to be an integer of up to 16 digits: looks at all of them at once. */
+export function skipNumber(p: usize): usize {
+  const first = p + usize(load<u8>(p) == 45);
+  const digits = i8x16.sub(v128.load(first), i8x16.splat(48));
+  const count = <usize>ctz(i8x16.bitmask(i8x16.gt_u(digits, i8x16.splat(9))) | 0x10000);
+  return count != 0 && !inNumber(<u32>load<u8>(first + count)) ? first + count : skipValue(p);
+}
+
 /** Skips the value at `p`; returns the address behind it. */
 export function skipValue(p: usize): usize {
   const c = <u32>load<u8>(p);
