@@ -26,17 +26,26 @@ export function compareFloat(a: f64, b: f64): i32 {
   return <i32>aNan - <i32>bNan;
 }
 
-/** −1, 0 or 1 by sign; NaN stays NaN. */
+/** −1, 0 (never −0) or 1 by sign; NaN stays NaN. */
 export function signum(x: f64): f64 {
-  return x > 0 ? 1 : x < 0 ? -1 : x;
+  return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
 }
 
-/** `x` rounded to `digits` decimals (negative: tens, hundreds…), halves away from zero. */
+/** The nearest integer, halves away from zero. Adding 0.5 first would lift the largest number below 0.5 to 1. */
+function roundWhole(x: f64): f64 {
+  const whole = f64.trunc(x);
+  return abs<f64>(x - whole) >= 0.5 ? whole + copysign<f64>(1, x) : whole;
+}
+
+/**
+ * `x` rounded to `digits` decimals (negative: tens, hundreds…), halves away from zero. As in DataFusion, digits beyond the range of f64
+ * give NaN or an infinity.
+ */
 export function roundTo(x: f64, digits: i64): f64 {
+  if (x - x != 0) return x;
+  if (digits == 0) return roundWhole(x);
   const scale = pow(10, <f64>digits);
-  const scaled = x * scale;
-  if (scale == 0 || scaled - scaled != 0) return x;
-  return copysign<f64>(f64.floor(abs<f64>(scaled) + 0.5), x) / scale;
+  return roundWhole(x * scale) / scale;
 }
 
 /** IEEE remainder with the sign of the dividend, as C's fmod: exact, by shifted subtraction. */

@@ -11,8 +11,11 @@ function limited(bytes: bigint): void {
   if (bytes > BigInt(MAX_RESULT_BYTES)) throw new RowError("result too large");
 }
 
-/** LIKE by dynamic programming over code points: % any run, _ one, backslash takes the next literally (a last one stands for itself). */
-export function like(text: string, pattern: string): boolean {
+/**
+ * LIKE by dynamic programming over code points: % any run, _ one, backslash takes the next literally (a last one stands for itself).
+ * `folded`: ILIKE, letters of either case are equal.
+ */
+export function like(text: string, pattern: string, folded = false): boolean {
   const tokens: { readonly kind: "any" | "one" | "literal"; readonly char: string }[] = [];
   const chars = codePoints(pattern);
   for (let i = 0; i < chars.length; i++) {
@@ -23,12 +26,13 @@ export function like(text: string, pattern: string): boolean {
     else tokens.push({ kind: "literal", char: c });
   }
   const subject = codePoints(text);
+  const same = (a: string, b: string): boolean => a === b || (folded && a.toLowerCase() === b.toLowerCase());
   let reachable = new Set([0]);
   for (const token of tokens) {
     const next = new Set<number>();
     for (const at of reachable) {
       if (token.kind === "any") for (let end = at; end <= subject.length; end++) next.add(end);
-      else if (at < subject.length && (token.kind === "one" || subject[at] === token.char)) next.add(at + 1);
+      else if (at < subject.length && (token.kind === "one" || same(subject[at] as string, token.char))) next.add(at + 1);
     }
     reachable = next;
   }
@@ -103,8 +107,8 @@ export function repeat(text: string, n: bigint): string {
 export function pad(text: string, length: bigint, fill: string, side: "left" | "right"): string {
   const chars = codePoints(text);
   if (length <= BigInt(chars.length)) return slice(text, 0n, length);
-  if (fill === "") return text;
   limited(length);
+  if (fill === "") return text;
   const filler = codePoints(fill);
   const padding = Array.from({ length: Number(length) - chars.length }, (_, i) => filler[i % filler.length]).join("");
   limited(BigInt(Buffer.byteLength(padding) + Buffer.byteLength(text)));

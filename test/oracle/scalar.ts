@@ -75,7 +75,7 @@ const STRICT: Readonly<Record<StrictName, Strict>> = {
   bit_or: ([a, b]) => whole(a) | whole(b),
   bit_xor: ([a, b]) => whole(a) ^ whole(b),
   like: texts(like),
-  ilike: texts((a, b) => like(a.toLowerCase(), b.toLowerCase())),
+  ilike: texts((a, b) => like(a, b, true)),
   concat_operator: texts((a, b) => a + b),
   lower: ([a]) => text(a).toLowerCase(),
   upper: ([a]) => text(a).toUpperCase(),

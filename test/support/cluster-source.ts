@@ -16,6 +16,10 @@ export interface SplitState {
   readonly bytes: Uint8Array;
   readonly at: number;
   readonly watermark: bigint;
+  /** What event time says of it: `watermark`, or that of the last multiple of `watermarkEveryRows`. */
+  readonly published: bigint;
+  /** Rows read, bad ones included. */
+  readonly rows: number;
   readonly done: boolean;
 }
 
@@ -36,6 +40,8 @@ export function splitTable(prng: Prng, vertex: number, bytes: Uint8Array, most: 
     bytes: range,
     at: 0,
     watermark: BEFORE_TIME,
+    published: BEFORE_TIME,
+    rows: 0,
     done: range.length === 0,
   }));
 }
@@ -51,9 +57,12 @@ export class ClusterSource {
   stale = false;
   readonly #splits: readonly Mutable[];
   readonly #prng: Prng;
+  readonly #everyRows: number | undefined;
 
-  constructor(vertex: number, splits: readonly SplitState[], prng: Prng) {
+  /** `everyRows`: event time advances after every so many rows of a split, not before and not later. Undefined: whenever it likes. */
+  constructor(vertex: number, splits: readonly SplitState[], prng: Prng, everyRows?: number) {
     this.vertex = vertex;
+    this.#everyRows = everyRows;
     this.#splits = splits.map((split) => ({ ...split }));
     this.#prng = prng;
   }
@@ -68,15 +77,17 @@ export class ClusterSource {
 
   /** The least of the unread splits. */
   watermark(): bigint {
-    return this.#splits.reduce((least, split) => (!split.done && split.watermark < least ? split.watermark : least), END_OF_TIME);
+    return this.#splits.reduce((least, split) => (!split.done && split.published < least ? split.published : least), END_OF_TIME);
   }
 
   /** Scans a piece of one split, at most `maxRows` rows. Returns the module's status. */
   read(instance: PooledInstance, maxRows: number): number {
     const split = this.#prng.pick(this.#splits.filter((s) => !s.done));
+    const every = this.#everyRows;
+    const room = every === undefined ? maxRows : Math.min(maxRows, every - (split.rows % every));
     const rest = split.bytes.length - split.at;
     for (let want = Math.min(rest, this.#prng.pick([1, 40, 700, 20_000])); ; want = Math.min(rest, want * 3)) {
-      const status = this.#scan(instance, split, want, maxRows);
+      const status = this.#scan(instance, split, want, room);
       if (instance.scanBytes() > 0 || status !== STATUS.idle) return status;
       if (want === rest) throw internalError("invariant", `scan consumes nothing of the last ${rest} bytes of a split`);
     }
@@ -93,7 +104,11 @@ export class ClusterSource {
     split.done = split.at === split.bytes.length;
     const watermark = instance.scanWatermark();
     if (watermark !== undefined && watermark > split.watermark) split.watermark = watermark;
-    this.stale = true;
+    split.rows += instance.scanRows();
+    if (this.#everyRows === undefined || (split.rows % this.#everyRows === 0 && instance.scanRows() > 0)) {
+      split.published = split.watermark;
+      this.stale = true;
+    }
     return status;
   }
 }

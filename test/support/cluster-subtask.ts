@@ -59,6 +59,9 @@ export interface SubtaskOwner {
   readonly module: WebAssembly.Module;
   readonly prng: Prng;
   readonly batchRows: number;
+  readonly watermarkEveryRows: number | undefined;
+  /** Whether all that has been read has arrived wherever it goes. */
+  quiet(): boolean;
   deliver(target: number, edge: number, source: number, delivery: Delivery): void;
   /** A vertex' part of a checkpoint is complete. */
   reported(report: VertexCheckpoint): void;
@@ -114,7 +117,7 @@ export class ClusterSubtask {
     this.#skipped = program.vertices.map(() => ({ late: 0, bad: 0, errors: 0 }));
     this.#reported = program.vertices.map(() => start.epoch);
     this.#sources = this.#topology.sources.map(
-      (vertex) => new ClusterSource(vertex, ownSplits(start.splits, vertex, subtask, parallelism), owner.prng),
+      (vertex) => new ClusterSource(vertex, ownSplits(start.splits, vertex, subtask, parallelism), owner.prng, owner.watermarkEveryRows),
     );
     for (const vertex of this.#topology.sinks) this.lines.set(vertex, []);
     this.#channels = this.#topology.vertices.flatMap((vertex) =>
@@ -135,13 +138,19 @@ export class ClusterSubtask {
     for (const [vertex, parts] of restored) {
       const frames = parts.flatMap((part) => [...part.frames.values()]);
       for (const frame of this.#owner.prng.shuffle(frames)) this.instance.restore(vertex, frame);
-      const watermark = parts.reduce((least, part) => (part.watermark < least ? part.watermark : least), END_OF_TIME);
+      const [watermark = BEFORE_TIME] = parts.map((part) => part.watermark).sort((a, b) => (a < b ? -1 : 1));
       if (watermark !== BEFORE_TIME) this.control.restore(vertex, watermark);
     }
   }
 
   get ended(): boolean {
     return !this.#more && !this.control.busy && this.control.allEnded && this.#channels.every((c) => c.queue.length === 0);
+  }
+
+  /** Nothing waits to be done or delivered, but rows to be read. */
+  get quiet(): boolean {
+    const unread = this.#sources.every((source) => source.ended || !source.done);
+    return unread && !this.#more && !this.control.busy && this.#channels.every((c) => c.queue.length === 0);
   }
 
   /** Epoch `epoch` has begun. */
@@ -167,12 +176,10 @@ export class ClusterSubtask {
       if (this.control.busy) return true;
     }
     if (prng.chance(1, 20)) this.#flushEdges();
-    if (prng.chance(1, 6)) this.#refreshWatermarks();
-    if (this.control.busy) return true;
+    if (prng.chance(1, 6) && this.#refreshWatermarks()) return true;
     const works = prng.shuffle([() => this.#inject(), () => this.#slice(), () => this.#deliver(), () => this.#read()]);
     if (works.some((work) => work())) return true;
-    this.#refreshWatermarks();
-    return this.control.busy || this.#flushEdges();
+    return this.#refreshWatermarks() || this.#flushEdges();
   }
 
   /** Sends the next barrier from all sources that have not ended. */
@@ -215,12 +222,17 @@ export class ClusterSubtask {
       this.control.deliver(source.vertex, 0, { kind: "end", argument: 0n, holder: undefined });
       return true;
     }
+    if (this.#owner.watermarkEveryRows !== undefined) {
+      if (this.#refreshWatermarks(true)) return true;
+      // Which rows are late is only certain if no subtask that has nothing to read holds event time back.
+      if (!this.#owner.quiet()) return false;
+    }
     this.control.wake(source.vertex, 0);
     return this.#ran(source.read(this.instance, this.#owner.prng.between(1, this.#owner.batchRows)));
   }
 
-  /** Passes on what the sources say about event time, each by chance unless `all`. */
-  #refreshWatermarks(all = false): void {
+  /** Passes on what the sources say about event time, each by chance unless `all`. True if that began a wave. */
+  #refreshWatermarks(all = false): boolean {
     for (const source of this.#sources) {
       if (source.ended || !source.stale || !(all || this.#owner.prng.chance(2, 3))) continue;
       source.stale = false;
@@ -228,6 +240,7 @@ export class ClusterSubtask {
       if (ns === BEFORE_TIME || ns === END_OF_TIME) continue;
       this.control.deliver(source.vertex, 0, { kind: "watermark", argument: ns, holder: { vertex: source.vertex, partition: 0 } });
     }
+    return this.control.busy;
   }
 
   #ran(status: number): true {

@@ -18,10 +18,13 @@ export interface ClusterCase {
   readonly parallelisms: readonly number[];
   /** An epoch begins on average after so many steps; 0: never. */
   readonly epochSteps: number;
-  /** A start is stopped on average after so many steps. */
+  /** A start is stopped on average so many steps after it has completed `stopEpochs` epochs. */
   readonly stopSteps: number;
+  readonly stopEpochs: number;
   /** Splits of a table at most. */
   readonly splits: number;
+  /** See `OracleOptions`; needs a program with one source, whose table is one split then. */
+  readonly watermarkEveryRows?: number;
 }
 
 /** What a run gave and went through. */
@@ -46,7 +49,8 @@ export function randomClusterCase(prng: Prng): ClusterCase {
     batchRows: prng.pick([1, 2, 3, 7, 64, 1000, 8192]),
     parallelisms: Array.from({ length: restarts + 1 }, () => prng.pick([1, 1, 2, 2, 3, 4, 7])),
     epochSteps: restarts > 0 || prng.chance(1, 3) ? prng.pick([2, 10, 40]) : 0,
-    stopSteps: prng.pick([10, 40, 150]),
+    stopSteps: prng.pick([2, 20, 100]),
+    stopEpochs: prng.pick([0, 1, 1, 2, 3]),
     splits: prng.between(1, 6),
   };
 }
@@ -68,7 +72,14 @@ export function runCluster(
   prng: Prng,
 ): ClusterResult {
   const splits = program.vertices.flatMap(({ id, operator }) =>
-    operator.kind === "source" ? splitTable(prng, id, must(inputs[operator.table], `input of ${operator.table}`), options.splits) : [],
+    operator.kind === "source"
+      ? splitTable(
+          prng,
+          id,
+          must(inputs[operator.table], `input of ${operator.table}`),
+          options.watermarkEveryRows === undefined ? options.splits : 1,
+        )
+      : [],
   );
   const cluster = new Cluster(program, module, options, splits, prng);
   return cluster.run();
@@ -132,6 +143,8 @@ class Cluster {
       module: this.#module,
       prng: this.#prng,
       batchRows: this.#options.batchRows,
+      watermarkEveryRows: this.#options.watermarkEveryRows,
+      quiet: () => this.#subtasks.every((subtask) => subtask.quiet),
       deliver: (target, edge, source, delivery) => this.#deliver(target, edge, source, delivery),
       reported: (report) => this.#reported(report),
     };
@@ -147,10 +160,11 @@ class Cluster {
 
   /** Runs to the end (true), or until chance says stop. Subtasks get turns of different lengths, so that some run ahead. */
   #runUntil(mayStop: boolean): boolean {
-    const { epochSteps, stopSteps } = this.#options;
+    const { epochSteps, stopSteps, stopEpochs } = this.#options;
+    const epochs = this.#epochs;
     let fruitless = 0;
     while (fruitless === 0 || !this.#subtasks.every((s) => s.ended)) {
-      if (mayStop && this.#prng.chance(1, stopSteps)) return false;
+      if (mayStop && this.#epochs >= epochs + stopEpochs && this.#prng.chance(1, stopSteps)) return false;
       if (epochSteps > 0 && this.#pending === undefined && this.#prng.chance(1, epochSteps)) this.#trigger();
       const subtask = this.#prng.pick(this.#subtasks);
       let worked = false;
@@ -226,7 +240,7 @@ class Cluster {
     const sinks: Record<string, string[]> = {};
     for (const [vertex, lines] of this.#lines()) {
       const operator = this.#program.vertices[vertex]?.operator;
-      if (operator?.kind === "sink") (sinks[operator.table] ??= []).push(...lines);
+      if (operator?.kind === "sink") sinks[operator.table] = [...(sinks[operator.table] ?? []), ...lines];
     }
     const skipped = this.#skipped(this.#subtasks.flatMap((s) => s.skipped()));
     this.#checkLedger();

@@ -14,6 +14,7 @@ import { localType, zeroOf } from "../value.ts";
 /** Prints the conversion of `from` to `type`. */
 export function emitCast(scope: RowScope, from: Value, type: ScalarType, safe: boolean): Value {
   if (sameStorage(from.type, type)) return { ...from, type };
+  if (from.type.kind === "date" && isInteger(type)) return emitCast(scope, { ...from, type: { kind: "int32" } }, type, safe);
   const plain = plainCast(from, type);
   if (plain !== undefined) return { type, valid: from.valid, value: scope.bind(localType(type), plain), length: "" };
   if (type.kind === "text" || type.kind === "json") return castToText(scope, from, type);
@@ -75,8 +76,12 @@ function statusCast(scope: RowScope, from: Value, to: ScalarType): StatusCast {
   });
   if (type.kind === "text" || type.kind === "json") {
     if (isInteger(to)) return textToInteger(scope, from, to);
-    if (to.kind === "float64") return call("number-read", "castF64", "numF64");
-    if (to.kind === "float32") return call("number-read", "castF32", "numF32");
+    if (to.kind === "float64" || to.kind === "float32") {
+      // Beyond the range is an infinity, not an error, as in DataFusion: only text that is no number fails.
+      const bits = to.kind === "float64" ? "64" : "32";
+      const read = `${p.use("number-read", `castF${bits}`)}(${value}, ${length})`;
+      return { failed: `${read} == ${p.use("number-read", "NUM_SYNTAX")}`, result: p.use("number-read", `numF${bits}`) };
+    }
     if (to.kind === "boolean")
       return { failed: `${p.use("cast", "castBoolean")}(${value}, ${length}) != 0`, result: `${p.use("cast", "castResult")} != 0` };
     if (to.kind === "timestamp") return call("cast", "castTimestamp", "castResult");

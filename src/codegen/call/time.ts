@@ -177,7 +177,7 @@ function emitFromInteger(scope: RowScope, call: CallExpression, from: Value, uni
   const p = scope.printer;
   const result = scope.bind("i64", `<i64>${from.value} * ${unitNs}`);
   const guard = from.valid === "true" ? "" : `${from.valid} && `;
-  const max = (1n << 63n) / unitNs - 1n;
+  const max = (1n << 63n) / unitNs;
   p.line(`if (${guard}(<i64>${from.value} > ${max} || <i64>${from.value} < -${max})) ${scope.fault("INTEGER_OVERFLOW")}`);
   return { type: call.type, valid: from.valid, value: result, length: "" };
 }
