@@ -86,9 +86,16 @@ export class Control {
     });
   }
 
-  /** Vertices without inputs in this subtask end at once. Before anything else. */
+  /**
+   * Vertices without inputs in this subtask end at once. Before anything else. They stand at the end of time, so that a checkpoint takes
+   * the vertex' event time from the subtasks that have one.
+   */
   start(): void {
-    for (const vertex of this.#vertices) if (vertex.topology.void) this.#add(vertex, END);
+    for (const vertex of this.#vertices) {
+      if (!vertex.topology.void) continue;
+      vertex.tracker.restore(END_OF_TIME);
+      this.#add(vertex, END);
+    }
   }
 
   /** True while a wave is under way. */
