@@ -1,5 +1,5 @@
 /** The compiler's thread: program in, artifact out, one at a time; warm between requests. */
-import { parentPort } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { compileModule, ENTRY_WARM_UP, type OptimisationLevel } from "../codegen/asc.ts";
 import { ENTRY, generateModule } from "../codegen/module.ts";
 import { must } from "../core/assert.ts";
@@ -29,9 +29,12 @@ async function answer({ id, program, level }: ThreadRequest): Promise<ThreadResp
   }
 }
 
+/** Invariant: requests come one at a time, the next after the answer to the last. */
 port.on("message", (request: ThreadRequest) => {
   void answer(request).then((response) => port.postMessage(response));
 });
 
-// The first compilation costs a second more than later ones: pay before anybody waits.
-await compileModule(ENTRY_WARM_UP, ENTRY, "preview");
+// The first compilation costs a second more than later ones: pay before anybody waits, unless somebody does already.
+const waiting = receiveMessageOnPort(port) as { readonly message: ThreadRequest } | undefined;
+if (waiting === undefined) await compileModule(ENTRY_WARM_UP, ENTRY, "preview");
+else port.postMessage(await answer(waiting.message));

@@ -79,7 +79,8 @@ async function runProgram(
 ): Promise<RunSummary | undefined> {
   // Whoever calls this command may read the files anyway: a limit holds if it was set.
   if (origins.has("connectors.file.roots")) checkFileRoots(program, config["connectors.file.roots"]);
-  const artifact = await compileOnce(program, "production", config);
+  // Rows that somebody looks at are to come soon: preview modules compile in half the time and run about as fast.
+  const artifact = await compileOnce(program, writesOnlyToStdout(program) ? "preview" : "production", config);
   try {
     return await runPipeline({
       program,
