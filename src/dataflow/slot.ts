@@ -34,8 +34,6 @@ const EDGE_LIMIT_BYTES = 512 << 10;
 const SINK_LIMIT_BYTES = 8 << 20;
 /** How long a failed slot waits for its connectors to close. */
 const CLOSE_LIMIT_MS = 1000;
-/** With channels, sources pass on event time at most this often: small frames cost more than late firing. */
-const WATERMARK_INTERVAL_MS = 5;
 
 interface SourceState {
   readonly task: SourceTask;
@@ -64,6 +62,8 @@ export class Slot {
   readonly #sinks = new Map<number, SinkTask>();
   /** Epoch of the last report, by vertex. */
   readonly #reported: number[];
+  /** Nothing passes a channel. */
+  readonly #alone: boolean;
   #more = false;
   #failure: AppError | undefined;
   #closed: boolean | undefined;
@@ -84,7 +84,6 @@ export class Slot {
   #unflushed = false;
   #lastEdgeFlushMs: number;
   #lastFlushMs: number;
-  #lastWatermarkMs: number;
   constructor(init: SlotInit) {
     const { instance, topology, settings, clock } = init;
     this.#init = init;
@@ -97,7 +96,6 @@ export class Slot {
     const nowMs = clock.elapsedMs();
     this.#lastEdgeFlushMs = nowMs;
     this.#lastFlushMs = nowMs;
-    this.#lastWatermarkMs = nowMs;
     this.#known = settings.restoredEpoch;
     this.#injected = settings.restoredEpoch;
     this.#stopAfter = settings.stopAfterCheckpoint ?? Number.POSITIVE_INFINITY;
@@ -121,6 +119,7 @@ export class Slot {
       windowBytes: settings.windowBytes,
       toSink: (vertex, frame, length) => must(this.#sinks.get(vertex), `sink ${vertex}`).write(frame, length),
     });
+    this.#alone = topology.parallelism === 1 && this.#ports.channels.length === 0;
     this.#snapshots = new Snapshots(instance, init.snapshots, () => this.wake());
     this.#counters = new EpochCounters(instance, topology, this.#ports);
     for (const [vertex, sink] of init.sinks) this.#sinks.set(vertex, new SinkTask(vertex, sink, owner));
@@ -369,7 +368,8 @@ export class Slot {
       this.#readBatch(source, room, nowMs);
       return true;
     }
-    return this.#refreshWatermarks();
+    // While more rows are coming, event time waits for the linger: small frames cost more than late firing.
+    return (this.#alone || !this.#awaitsInput()) && this.#refreshWatermarks();
   }
 
   #readBatch(source: SourceState, room: number, nowMs: number): void {
@@ -383,8 +383,7 @@ export class Slot {
       this.#control.wake(task.vertex, 0);
     }
     this.#ran(status, task);
-    const direct = this.#ports.channels.length === 0 && this.#topology.parallelism === 1;
-    if (direct || nowMs - this.#lastWatermarkMs >= WATERMARK_INTERVAL_MS) this.#refreshWatermarks();
+    if (this.#alone) this.#refreshWatermarks();
   }
 
   #sourceEnded(source: SourceState): void {
@@ -395,7 +394,6 @@ export class Slot {
 
   /** Passes on what the sources say about event time. True if that began a wave. */
   #refreshWatermarks(): boolean {
-    this.#lastWatermarkMs = this.#clock.elapsedMs();
     for (const source of this.#sources) {
       if (!source.stale || source.ended) continue;
       source.stale = false;
@@ -451,12 +449,15 @@ export class Slot {
       this.#lastFlushMs = nowMs;
       this.#control.flushUpdating();
     }
-    if (this.#unflushed && nowMs - this.#lastEdgeFlushMs >= this.#settings.lingerMs) this.#flushEdges(nowMs);
+    if (this.#unflushed && nowMs - this.#lastEdgeFlushMs >= this.#settings.lingerMs) {
+      if (!this.#control.busy) this.#refreshWatermarks();
+      this.#flushEdges(nowMs);
+    }
   }
 
   #flushEdges(nowMs: number): void {
     this.#lastEdgeFlushMs = nowMs;
-    this.#unflushed = false;
+    this.#unflushed = this.#sources.some(({ stale, ended }) => stale && !ended);
     for (const vertex of this.#topology.vertices) for (const edge of vertex.channels) this.#instance.flushEdge(edge.id);
     this.#ports.drain();
     this.#ports.flush();

@@ -4,8 +4,10 @@
  *
  * An open frame is a batch under construction: fixed column areas for `BATCH_ROWS` rows and text areas that grow.
  */
-import { batchRows, columnBytes, columnValidity, columnValues, makeBatch, setBatchRows, setColumn, BATCH_ROWS } from "./batch.ts";
-import { frameSizeBound, writeFrame, writeHeader, setFrameLength, KIND_DATA, KIND_ENCODED, FRAME_HEADER_SIZE } from "./frame.ts";
+import {
+  ALL_VALID, BATCH_ROWS, batchRows, columnBytes, columnValidity, columnValues, makeBatch, setBatchRows, setColumn,
+} from "./batch.ts";
+import { allValid, frameSizeBound, writeFrame, writeHeader, setFrameLength, KIND_DATA, KIND_ENCODED, FRAME_HEADER_SIZE } from "./frame.ts";
 import { allocateBlock, growBlock, reserve } from "./memory.ts";
 import { copyLoose, gather1, gather2, gather4, gather8, selectedBytes } from "./selection.ts";
 
@@ -77,22 +79,30 @@ export function sendEncoded(block: usize, bytes: usize, rows: usize, edge: i32, 
   queueFrame(block, length, edge, target);
 }
 
-// A partitioner is a block of u32: columns, widths, edge, then per target the address of its open batch, then scratch.
+// A partitioner is a block of u32: columns, widths, edge, address of a byte a column (1: no NULL in the batch being distributed), then per
+// target the address of its open batch and that of its validity areas. While no NULL has come, a column of an open batch has the validity
+// ALL_VALID and its area is unused: copying validity costs as much as copying values, and most columns have no NULL.
 const P_COLUMNS: usize = 0;
 const P_WIDTHS: usize = 4;
 const P_EDGE: usize = 8;
+const P_PRESENT: usize = 12;
 const P_OPEN: usize = 16;
+const P_AREAS: usize = 20;
 const selection: usize = reserve(BATCH_ROWS * 4 + 64);
 const targets: usize = reserve(BATCH_ROWS * 2 + 64);
 const starts: usize = reserve(4097 * 4 + 64);
 
 /** A partitioner for `edge`, whose batches have `columns` columns of the given widths. */
 export function makePartitioner(edge: i32, widths: usize, columns: usize): usize {
-  const p = reserve(P_OPEN + (<usize>parallelism << 2));
+  const p = reserve(P_OPEN + (<usize>parallelism << 3));
   store<u32>(p, <u32>columns, P_COLUMNS);
   store<u32>(p, <u32>widths, P_WIDTHS);
   store<u32>(p, edge, P_EDGE);
-  for (let t: usize = 0; t < <usize>parallelism; t++) store<u32>(p + (t << 2), <u32>makeOpen(columns, widths), P_OPEN);
+  store<u32>(p, <u32>reserve(columns), P_PRESENT);
+  for (let t: usize = 0; t < <usize>parallelism; t++) {
+    store<u32>(p + (t << 3), <u32>makeOpen(columns, widths), P_OPEN);
+    store<u32>(p + (t << 3), <u32>makeAreas(columns), P_AREAS);
+  }
   return p;
 }
 
@@ -102,17 +112,26 @@ function makeOpen(columns: usize, widths: usize): usize {
   for (let c: usize = 0; c < columns; c++) {
     const width = <usize>load<u8>(widths + c);
     const values = reserve(width == 0 ? (BATCH_ROWS + 1) * 4 : BATCH_ROWS * width);
-    setColumn(batch, c, values, reserve(BATCH_ROWS), width == 0 ? allocateBlock(32768) : 0);
+    setColumn(batch, c, values, ALL_VALID, width == 0 ? allocateBlock(32768) : 0);
   }
   return batch;
 }
 
+/** Addresses of a validity area for every column. */
+function makeAreas(columns: usize): usize {
+  const areas = reserve(columns << 2);
+  for (let c: usize = 0; c < columns; c++) store<u32>(areas + (c << 2), <u32>reserve(BATCH_ROWS));
+  return areas;
+}
+
 /** Queues the open batch of target `t` if it has rows. */
 function closeOpen(p: usize, t: usize): void {
-  const batch = <usize>load<u32>(p + (t << 2), P_OPEN);
+  const batch = <usize>load<u32>(p + (t << 3), P_OPEN);
   if (batchRows(batch) == 0) return;
-  sendBatch(batch, <usize>load<u32>(p, P_WIDTHS), <usize>load<u32>(p, P_COLUMNS), load<u32>(p, P_EDGE), <i32>t);
+  const columns = <usize>load<u32>(p, P_COLUMNS);
+  sendBatch(batch, <usize>load<u32>(p, P_WIDTHS), columns, load<u32>(p, P_EDGE), <i32>t);
   setBatchRows(batch, 0);
+  for (let c: usize = 0; c < columns; c++) setColumn(batch, c, columnValues(batch, c), ALL_VALID, columnBytes(batch, c));
 }
 
 /** Queues everything that waits. */
@@ -122,15 +141,17 @@ export function flushPartitioner(p: usize): void {
 
 /** Appends the `count` rows of `batch` selected by `rows` to the open batch of target `t`. */
 function append(p: usize, t: usize, batch: usize, rows: usize, count: usize): void {
-  const open = <usize>load<u32>(p + (t << 2), P_OPEN);
+  const open = <usize>load<u32>(p + (t << 3), P_OPEN);
   if (batchRows(open) + count > BATCH_ROWS) closeOpen(p, t);
   const at = batchRows(open);
   const columns = <usize>load<u32>(p, P_COLUMNS);
   const widths = <usize>load<u32>(p, P_WIDTHS);
+  const present = <usize>load<u32>(p, P_PRESENT);
+  const areas = <usize>load<u32>(p + (t << 3), P_AREAS);
   for (let c: usize = 0; c < columns; c++) {
     const from = columnValues(batch, c);
     const to = columnValues(open, c);
-    gather1(rows, count, columnValidity(batch, c), columnValidity(open, c) + at);
+    appendValidity(open, c, at, rows, count, load<u8>(present + c) != 0 ? 0 : columnValidity(batch, c), <usize>load<u32>(areas + (c << 2)));
     switch (load<u8>(widths + c)) {
       case 0:
         appendText(open, c, at, rows, count, from, columnBytes(batch, c));
@@ -149,6 +170,17 @@ function append(p: usize, t: usize, batch: usize, rows: usize, count: usize): vo
     }
   }
   setBatchRows(open, at + count);
+}
+
+/** Appends validity; `from` 0 means no NULLs. The column's own `area` is used from its first NULL on. */
+function appendValidity(open: usize, c: usize, at: usize, rows: usize, count: usize, from: usize, area: usize): void {
+  if (columnValidity(open, c) == ALL_VALID) {
+    if (from == 0) return;
+    memory.fill(area, 1, at);
+    setColumn(open, c, columnValues(open, c), area, columnBytes(open, c));
+  }
+  if (from == 0) memory.fill(area + at, 1, count);
+  else gather1(rows, count, from, area + at);
 }
 
 function appendText(open: usize, c: usize, at: usize, rows: usize, count: usize, offsets: usize, bytes: usize): void {
@@ -171,6 +203,9 @@ function appendText(open: usize, c: usize, at: usize, rows: usize, count: usize,
 export function partition(p: usize, batch: usize, hashes: usize): void {
   const rows = batchRows(batch);
   const n = <usize>parallelism;
+  const columns = <usize>load<u32>(p, P_COLUMNS);
+  const present = <usize>load<u32>(p, P_PRESENT);
+  for (let c: usize = 0; c < columns; c++) store<u8>(present + c, allValid(columnValidity(batch, c), rows) ? 1 : 0);
   memory.fill(starts, 0, (n + 1) << 2);
   for (let r: usize = 0; r < rows; r++) {
     const t = <usize>((<u32>(load<u64>(hashes + (r << 3)) >> 52) * <u32>n) >> 12);

@@ -78,7 +78,7 @@ export function frameReadable(at: usize): bool {
 }
 
 /** True if all `rows` validity bytes are 1. */
-function allValid(validity: usize, rows: usize): bool {
+export function allValid(validity: usize, rows: usize): bool {
   if (validity == ALL_VALID) return true;
   let r: usize = 0;
   for (; r + 8 <= rows; r += 8) if (load<u64>(validity + r) != 0x0101010101010101) return false;
