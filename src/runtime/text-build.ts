@@ -60,6 +60,8 @@ export function replaceText(dst: usize, p: usize, len: usize, from: usize, fromL
 
 /** repeat: `n` copies, none for a negative `n`. len · n bytes of room. */
 export function repeatText(dst: usize, p: usize, len: usize, n: i64): usize {
+  // Nothing, however often: else any `n` would be counted down.
+  if (len == 0) return dst;
   for (; n > 0; n--) dst = appendBytes(dst, p, len);
   return dst;
 }

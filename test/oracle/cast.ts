@@ -41,6 +41,15 @@ function evenOfTwo(value: number, precision: number, spelled: string): string {
   return isOdd && /^50*$/.test(rest) ? spelled.replace(/\de/, (digit) => `${Number(digit[0]) - 1}e`) : spelled;
 }
 
+/** `1.25e+3` with its last digit one higher. */
+function nextDigits(spelled: string): string {
+  const [mantissa = "", exponent = "0"] = spelled.split("e");
+  const digits = mantissa.replace(".", "");
+  const next = (BigInt(digits) + 1n).toString();
+  const power = Number(exponent) - digits.length + next.length;
+  return `${next[0]}.${next.slice(1)}e${power < 0 ? power : `+${power}`}`;
+}
+
 /** The shortest digits of a finite, positive float and its decimal point: the value is 0.digits × 10^point. */
 function shortest(value: number, type: ScalarType): { readonly digits: string; readonly point: number } {
   let spelled = value.toExponential();
@@ -49,6 +58,12 @@ function shortest(value: number, type: ScalarType): { readonly digits: string; r
       spelled = value.toExponential(precision);
       if (Math.fround(Number(spelled)) === value) {
         spelled = evenOfTwo(value, precision, spelled);
+        break;
+      }
+      // Below a power of two floats lie closer together than above it: then the digits above may lead back where the nearest do not.
+      const above = nextDigits(spelled);
+      if (Math.fround(Number(above)) === value) {
+        spelled = above;
         break;
       }
     }
@@ -181,13 +196,13 @@ function fromText(raw: string, to: ScalarType): Value {
       return found(parseTimestamp(text));
     case "date": {
       const days = parseDate(text);
-      return BigInt(found(days));
+      return days === undefined ? floorDiv(found(parseTimestamp(text)), NS_PER_DAY) : BigInt(days);
     }
     case "time":
       return found(parseTimeOfDay(text));
     default:
       if (!/^[+-]?\d+$/.test(text)) throw new RowError("invalid text for cast");
-      return inRange(BigInt(text.replace("+", "")), to, "cast out of range");
+      return inRange(BigInt(text.replace("+", "")), to, "invalid text for cast");
   }
 }
 

@@ -3,6 +3,7 @@
  * come by turns from random graphs and, through the planner, from random scripts.
  */
 import type { OptimisationLevel } from "../../src/codegen/asc.ts";
+import { toAppError } from "../../src/core/errors.ts";
 import { Prng } from "../../src/core/prng.ts";
 import type { Program } from "../../src/program/program.ts";
 import { interpret, type OracleOptions } from "../oracle/interpreter.ts";
@@ -24,13 +25,20 @@ export interface FuzzProgram extends CompiledProgram {
   readonly level: OptimisationLevel;
 }
 
-/** The program of a seed: even seeds are scripts. One in eight is compiled as in production, the others with assertions. */
-export async function fuzzProgram(seed: number): Promise<FuzzProgram> {
+/**
+ * The program of a seed: even seeds are scripts. One in eight is compiled as in production, the others with assertions. Undefined if the
+ * planner refuses the script, because a literal in it does not fit its type.
+ */
+export async function fuzzProgram(seed: number): Promise<FuzzProgram | undefined> {
   const prng = new Prng(seed);
   const level = prng.chance(1, 8) ? "production" : "checked";
   if (seed % 2 === 0) {
     const { sql, tables } = randomScript(prng);
-    const program = await planSql(sql);
+    const program = await planSql(sql).catch((error: unknown) => {
+      if (toAppError(error).message.includes("is not a valid")) return undefined;
+      throw error;
+    });
+    if (program === undefined) return undefined;
     return { ...(await compileProgram(program, level)), tables, level, shapes: ["script", ...shapesOf(program)] };
   }
   const { program, tables } = randomProgram(prng);
@@ -73,7 +81,8 @@ export function fuzzCase(program: FuzzProgram, seed: number, index: number): Fuz
   const options = { ...randomClusterCase(prng), ...(lateness === undefined ? {} : { watermarkEveryRows: lateness }) };
   // Out of order by more than the watermark allows: then rows are late, and the oracle knows which.
   const spread = prng.chance(1, 2) ? 1n : 4n;
-  const tables = lateness === undefined ? program.tables : program.tables.map((t) => ({ ...t, delayNs: (t.delayNs ?? 0n) * spread + SECOND }));
+  const tables =
+    lateness === undefined ? program.tables : program.tables.map((t) => ({ ...t, delayNs: (t.delayNs ?? 0n) * spread + SECOND }));
   const inputs = randomInputs(prng, tables, { rows, badPerMille: prng.chance(1, 3) ? 20 : 0 });
   return judge(program, inputs, options, prng, lateness === undefined ? {} : { watermarkEveryRows: lateness });
 }
