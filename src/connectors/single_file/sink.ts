@@ -40,6 +40,7 @@ export class SingleFileSink implements Sink {
     if (!this.#regular) return;
     const { size } = info;
     if (size < this.#length) {
+      await this.close();
       throw userError(
         "state-mismatch",
         `file "${this.#path}" of table "${this.#context.table}" has ${size} bytes, but the checkpoint knows of ${this.#length}`,

@@ -59,7 +59,7 @@ describe("single_file sink", () => {
   it("says which table's file cannot be written", async () => {
     await rejection(
       new SingleFileSink(subtaskContext({ path: temporaryFolder("dir") })).open(undefined),
-      "io",
+      "invalid-option",
       "cannot write file",
       '"events"',
     );
