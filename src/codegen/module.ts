@@ -158,7 +158,13 @@ function dispatches(emitted: readonly Emitted[]): readonly Dispatch[] {
     d("liveSegmentList", "", "usize", "0", stateful),
     d("touchSegment", "table: i32, partition: i64, segment: i32", "void", "", stateful),
     d("restore", "frame: usize", "i32", "0", stateful),
-    d("restoreWatermark", "ns: i64", "void", "", having((e) => e.module.stateful && e.module.expands && !e.module.flushes)),
+    d(
+      "restoreWatermark",
+      "ns: i64",
+      "void",
+      "",
+      having((e) => e.module.stateful && e.module.expands && !e.module.flushes),
+    ),
   ];
 }
 

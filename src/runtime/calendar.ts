@@ -161,13 +161,20 @@ export function truncateDate(days: i32, unit: i32): i32 {
 /** Nanoseconds of a unit from DAY to NANOSECOND. */
 function unitLength(unit: i32): i64 {
   switch (unit) {
-    case DAY: return NS_PER_DAY;
-    case HOUR: return NS_PER_HOUR;
-    case MINUTE: return NS_PER_MINUTE;
-    case SECOND: return NS_PER_SECOND;
-    case MILLISECOND: return NS_PER_MILLISECOND;
-    case MICROSECOND: return NS_PER_MICROSECOND;
-    default: return 1;
+    case DAY:
+      return NS_PER_DAY;
+    case HOUR:
+      return NS_PER_HOUR;
+    case MINUTE:
+      return NS_PER_MINUTE;
+    case SECOND:
+      return NS_PER_SECOND;
+    case MILLISECOND:
+      return NS_PER_MILLISECOND;
+    case MICROSECOND:
+      return NS_PER_MICROSECOND;
+    default:
+      return 1;
   }
 }
 
@@ -200,12 +207,18 @@ export function partOfDate(days: i32, part: i32): i64 {
   }
   civilFromDays(days);
   switch (part) {
-    case YEAR: return <i64>civilYear;
-    case QUARTER: return <i64>((civilMonth + 2) / 3);
-    case MONTH: return <i64>civilMonth;
-    case DAY: return <i64>civilDay;
-    case DOY: return <i64>(days - daysFromCivil(civilYear, 1, 1) + 1);
-    default: return 0;
+    case YEAR:
+      return <i64>civilYear;
+    case QUARTER:
+      return <i64>((civilMonth + 2) / 3);
+    case MONTH:
+      return <i64>civilMonth;
+    case DAY:
+      return <i64>civilDay;
+    case DOY:
+      return <i64>(days - daysFromCivil(civilYear, 1, 1) + 1);
+    default:
+      return 0;
   }
 }
 
@@ -215,13 +228,20 @@ export function partOfDate(days: i32, part: i32): i64 {
  */
 export function partOfTime(ns: i64, part: i32): i64 {
   switch (part) {
-    case HOUR: return ns / NS_PER_HOUR;
-    case MINUTE: return (ns / NS_PER_MINUTE) % 60;
-    case SECOND: return (ns / NS_PER_SECOND) % 60;
-    case MILLISECOND: return (ns % NS_PER_MINUTE) / NS_PER_MILLISECOND;
-    case MICROSECOND: return (ns % NS_PER_MINUTE) / NS_PER_MICROSECOND;
-    case NANOSECOND: return ns % NS_PER_MINUTE;
-    default: return 0;
+    case HOUR:
+      return ns / NS_PER_HOUR;
+    case MINUTE:
+      return (ns / NS_PER_MINUTE) % 60;
+    case SECOND:
+      return (ns / NS_PER_SECOND) % 60;
+    case MILLISECOND:
+      return (ns % NS_PER_MINUTE) / NS_PER_MILLISECOND;
+    case MICROSECOND:
+      return (ns % NS_PER_MINUTE) / NS_PER_MICROSECOND;
+    case NANOSECOND:
+      return ns % NS_PER_MINUTE;
+    default:
+      return 0;
   }
 }
 

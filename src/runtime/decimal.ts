@@ -34,29 +34,28 @@ const MAX_DIGITS: i32 = 38;
 
 /** 10^0 to 10^38, low word then high word. */
 const POWERS: usize = memory.data<u64>([
-  0x1, 0x0, 0xa, 0x0, 0x64, 0x0, 0x3e8, 0x0, 0x2710, 0x0, 0x186a0, 0x0, 0xf4240, 0x0, 0x989680, 0x0, 0x5f5e100, 0x0,
-  0x3b9aca00, 0x0, 0x2540be400, 0x0, 0x174876e800, 0x0, 0xe8d4a51000, 0x0, 0x9184e72a000, 0x0, 0x5af3107a4000, 0x0,
-  0x38d7ea4c68000, 0x0, 0x2386f26fc10000, 0x0, 0x16345785d8a0000, 0x0, 0xde0b6b3a7640000, 0x0, 0x8ac7230489e80000, 0x0,
-  0x6bc75e2d63100000, 0x5, 0x35c9adc5dea00000, 0x36, 0x19e0c9bab2400000, 0x21e, 0x2c7e14af6800000, 0x152d,
-  0x1bcecceda1000000, 0xd3c2, 0x161401484a000000, 0x84595, 0xdcc80cd2e4000000, 0x52b7d2, 0x9fd0803ce8000000, 0x33b2e3c,
-  0x3e25026110000000, 0x204fce5e, 0x6d7217caa0000000, 0x1431e0fae, 0x4674edea40000000, 0xc9f2c9cd0,
-  0xc0914b2680000000, 0x7e37be2022, 0x85acef8100000000, 0x4ee2d6d415b, 0x38c15b0a00000000, 0x314dc6448d93,
-  0x378d8e6400000000, 0x1ed09bead87c0, 0x2b878fe800000000, 0x13426172c74d82, 0xb34b9f1000000000, 0xc097ce7bc90715,
-  0xf436a000000000, 0x785ee10d5da46d9, 0x98a224000000000, 0x4b3b4ca85a86c47a,
+  0x1, 0x0, 0xa, 0x0, 0x64, 0x0, 0x3e8, 0x0, 0x2710, 0x0, 0x186a0, 0x0, 0xf4240, 0x0, 0x989680, 0x0, 0x5f5e100, 0x0, 0x3b9aca00, 0x0,
+  0x2540be400, 0x0, 0x174876e800, 0x0, 0xe8d4a51000, 0x0, 0x9184e72a000, 0x0, 0x5af3107a4000, 0x0, 0x38d7ea4c68000, 0x0, 0x2386f26fc10000,
+  0x0, 0x16345785d8a0000, 0x0, 0xde0b6b3a7640000, 0x0, 0x8ac7230489e80000, 0x0, 0x6bc75e2d63100000, 0x5, 0x35c9adc5dea00000, 0x36,
+  0x19e0c9bab2400000, 0x21e, 0x2c7e14af6800000, 0x152d, 0x1bcecceda1000000, 0xd3c2, 0x161401484a000000, 0x84595, 0xdcc80cd2e4000000,
+  0x52b7d2, 0x9fd0803ce8000000, 0x33b2e3c, 0x3e25026110000000, 0x204fce5e, 0x6d7217caa0000000, 0x1431e0fae, 0x4674edea40000000, 0xc9f2c9cd0,
+  0xc0914b2680000000, 0x7e37be2022, 0x85acef8100000000, 0x4ee2d6d415b, 0x38c15b0a00000000, 0x314dc6448d93, 0x378d8e6400000000,
+  0x1ed09bead87c0, 0x2b878fe800000000, 0x13426172c74d82, 0xb34b9f1000000000, 0xc097ce7bc90715, 0xf436a000000000, 0x785ee10d5da46d9,
+  0x98a224000000000, 0x4b3b4ca85a86c47a,
 ]);
 
 /** 10^0 to 10^38 as the nearest f64. */
 const POWERS_F64: usize = memory.data<f64>([
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-  1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32, 1e33, 1e34, 1e35, 1e36, 1e37, 1e38,
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22, 1e23, 1e24,
+  1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32, 1e33, 1e34, 1e35, 1e36, 1e37, 1e38,
 ]);
 
 function powerLow(n: i32): u64 {
-  return load<u64>(POWERS + (<usize>n << 4));
+  return load<u64>(POWERS + ((<usize>n) << 4));
 }
 
 function powerHigh(n: i32): u64 {
-  return load<u64>(POWERS + (<usize>n << 4), 8);
+  return load<u64>(POWERS + ((<usize>n) << 4), 8);
 }
 
 // Magnitudes are unsigned 128-bit numbers in `magLo`, `magHi`.
@@ -119,7 +118,7 @@ function divideBy(divisorLo: u64, divisorHi: u64): void {
   let quotientLo: u64 = 0;
   let quotientHi: u64 = 0;
   for (let bit = 127 - leadingZeros(magLo, magHi); bit >= 0; bit--) {
-    const next = ((bit > 63 ? magHi >> <u64>(bit - 64) : magLo >> <u64>bit) & 1);
+    const next = (bit > 63 ? magHi >> <u64>(bit - 64) : magLo >> <u64>bit) & 1;
     // The rest is below the divisor, which is below 2^127, so this does not overflow.
     hi = (hi << 1) | (lo >> 63);
     lo = (lo << 1) | next;
@@ -238,7 +237,7 @@ export function writeDecimal(dst: usize, lo: u64, hi: i64, scale: i32): usize {
     }
     let chunk = divideByBillion();
     for (let i = 0; i < 9; i++) {
-      store<u8>(--first, <u8>(ZERO + chunk % 10));
+      store<u8>(--first, <u8>(ZERO + (chunk % 10)));
       chunk /= 10;
     }
   }
@@ -371,14 +370,14 @@ export function decimalToDouble(lo: u64, hi: i64, scale: i32): f64 {
     // The top 64 bits, the last of them also standing for all that follow, round as the whole would.
     const shift = <u64>clz(magHi);
     const top = shift == 0 ? magHi : (magHi << shift) | (magLo >> (64 - shift));
-    value = <f64>(top | u64(magLo << shift != 0)) * <f64>(<u64>1 << (63 - shift)) * 2;
+    value = <f64>(top | u64(magLo << shift != 0)) * <f64>((<u64>1) << (63 - shift)) * 2;
   }
-  return (hi < 0 ? -value : value) / load<f64>(POWERS_F64 + (<usize>scale << 3));
+  return (hi < 0 ? -value : value) / load<f64>(POWERS_F64 + ((<usize>scale) << 3));
 }
 
 /** The DECIMAL(38, scale) nearest to value · 10^scale computed in f64, as arrow-cast does. Sets DEC_OK or DEC_RANGE. */
 export function decimalOfDouble(value: f64, scale: i32): void {
-  const scaled = abs(value) * load<f64>(POWERS_F64 + (<usize>scale << 3));
+  const scaled = abs(value) * load<f64>(POWERS_F64 + ((<usize>scale) << 3));
   const whole = floor(scaled);
   const rounded = whole + f64(scaled - whole >= 0.5);
   decStatus = DEC_OK;

@@ -5,7 +5,15 @@
  * An open frame is a batch under construction: fixed column areas for `BATCH_ROWS` rows and text areas that grow.
  */
 import {
-  ALL_VALID, BATCH_ROWS, batchRows, columnBytes, columnValidity, columnValues, makeBatch, setBatchRows, setColumn,
+  ALL_VALID,
+  BATCH_ROWS,
+  batchRows,
+  columnBytes,
+  columnValidity,
+  columnValues,
+  makeBatch,
+  setBatchRows,
+  setColumn,
 } from "./batch.ts";
 import { allValid, frameSizeBound, writeFrame, writeHeader, setFrameLength, KIND_DATA, KIND_ENCODED, FRAME_HEADER_SIZE } from "./frame.ts";
 import { allocateBlock, growBlock, reserve } from "./memory.ts";
@@ -94,7 +102,7 @@ const starts: usize = reserve(4097 * 4 + 64);
 
 /** A partitioner for `edge`, whose batches have `columns` columns of the given widths. */
 export function makePartitioner(edge: i32, widths: usize, columns: usize): usize {
-  const p = reserve(P_OPEN + (<usize>parallelism << 3));
+  const p = reserve(P_OPEN + ((<usize>parallelism) << 3));
   store<u32>(p, <u32>columns, P_COLUMNS);
   store<u32>(p, <u32>widths, P_WIDTHS);
   store<u32>(p, edge, P_EDGE);

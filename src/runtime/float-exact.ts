@@ -30,7 +30,7 @@ let decimalPower: i64 = 0;
  * `start` is any finite candidate; the nearer, the faster. The decimal is not zero and within 10^±400.
  */
 export function roundExactly(start: u64, fractionBits: u32, bias: i32): u64 {
-  const infinity = <u64>(2 * bias + 1) << <u64>fractionBits;
+  const infinity = (<u64>(2 * bias + 1)) << (<u64>fractionBits);
   let bits = start;
   // Invariant: each step moves toward the decimal, so the search cannot turn back.
   while (true) {
@@ -51,9 +51,9 @@ export function roundExactly(start: u64, fractionBits: u32, bias: i32): u64 {
 
 /** The sign of the scanned decimal minus the middle between the float `bits` and the next greater one. */
 function compareToMiddle(bits: u64, fractionBits: u32, bias: i32): i32 {
-  const fraction = bits & ((<u64>1 << <u64>fractionBits) - 1);
+  const fraction = bits & (((<u64>1) << (<u64>fractionBits)) - 1);
   const biased = <i32>(bits >> <u64>fractionBits);
-  const significand = biased == 0 ? fraction : fraction | (<u64>1 << <u64>fractionBits);
+  const significand = biased == 0 ? fraction : fraction | ((<u64>1) << (<u64>fractionBits));
   const exponent = max(biased, 1) - bias - <i32>fractionBits;
   loadDecimal();
   loadMiddle(significand * 2 + 1);
@@ -135,7 +135,7 @@ function shiftLeft(number: usize, length: usize, bits: u32): usize {
   if (length == 0 || length + limbs >= LIMBS) return length;
   memory.copy(number + (limbs << 2), number, length << 2);
   memory.fill(number, 0, limbs << 2);
-  return multiplyAdd(number, length + limbs, <u32>1 << (bits & 31), 0);
+  return multiplyAdd(number, length + limbs, (<u32>1) << (bits & 31), 0);
 }
 
 /** The sign of DECIMAL − MIDDLE. Invariant: neither has leading zero limbs. */

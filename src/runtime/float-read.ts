@@ -21,10 +21,10 @@ const UNDECIDED: u64 = u64.MAX_VALUE;
 
 /** 10^0 to 10^22 as f64, all exact. */
 export const EXACT_F64: usize = memory.data<f64>([
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ]);
 /** 10^0 to 10^10 as f32, all exact. */
-const EXACT_F32: usize = memory.data<f32>([1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10]);
+const EXACT_F32: usize = memory.data<f32>([1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10]);
 
 /** The magnitude of what was scanned as f64; infinity beyond the range. */
 export function decimalToF64(): f64 {
@@ -33,8 +33,8 @@ export function decimalToF64(): f64 {
     const power = scanExponent;
     if (mantissa <= 9007199254740992 && power >= -22 && power <= 22) {
       if (power == 0) return <f64>mantissa;
-      if (power < 0) return <f64>mantissa / load<f64>(EXACT_F64 + (<usize>-power << 3));
-      return <f64>mantissa * load<f64>(EXACT_F64 + (<usize>power << 3));
+      if (power < 0) return <f64>mantissa / load<f64>(EXACT_F64 + ((<usize>-power) << 3));
+      return <f64>mantissa * load<f64>(EXACT_F64 + ((<usize>power) << 3));
     }
   }
   return reinterpret<f64>(roundDecimal(52, 1023));
@@ -46,8 +46,8 @@ export function decimalToF32(): f32 {
     const mantissa = scanMantissa;
     const power = scanExponent;
     if (mantissa <= 16777216 && power >= -10 && power <= 10) {
-      if (power < 0) return <f32>mantissa / load<f32>(EXACT_F32 + (<usize>-power << 2));
-      return <f32>mantissa * load<f32>(EXACT_F32 + (<usize>power << 2));
+      if (power < 0) return <f32>mantissa / load<f32>(EXACT_F32 + ((<usize>-power) << 2));
+      return <f32>mantissa * load<f32>(EXACT_F32 + ((<usize>power) << 2));
     }
   }
   return reinterpret<f32>(<u32>roundDecimal(23, 127));
@@ -87,7 +87,7 @@ function shorten(): void {
  * The bits of the nearest float with `fractionBits` explicit fraction bits and exponent bias `bias`, without the sign.
  */
 function roundDecimal(fractionBits: u32, bias: i32): u64 {
-  const infinity = <u64>(2 * bias + 1) << <u64>fractionBits;
+  const infinity = (<u64>(2 * bias + 1)) << (<u64>fractionBits);
   if (scanCount <= U64_DIGITS) {
     shortMantissa = scanMantissa;
     shortPower = <i64>scanExponent;
@@ -118,11 +118,11 @@ function binaryExponent(power: i32): i32 {
 function eiselLemire(mantissa: u64, power: i32, fractionBits: u32, bias: i32): u64 {
   const shift = clz(mantissa);
   const scaled = mantissa << shift;
-  const entry = POWERS_OF_TEN + (<usize>(power - MIN_POWER) << 4);
+  const entry = POWERS_OF_TEN + ((<usize>(power - MIN_POWER)) << 4);
   const powerHigh = load<u64>(entry);
   // Of the product's high word these bits are below the result's last one but one.
   const restBits = <u64>(61 - fractionBits);
-  const restMask: u64 = (<u64>1 << restBits) - 1;
+  const restMask: u64 = ((<u64>1) << restBits) - 1;
   let high = highProduct(scaled, powerHigh);
   let low = scaled * powerHigh;
   if ((high & restMask) == restMask && low + scaled < scaled) {
@@ -145,19 +145,19 @@ function eiselLemire(mantissa: u64, power: i32, fractionBits: u32, bias: i32): u
     exponent++;
   }
   if (exponent < 1 || exponent > <i64>(2 * bias)) return UNDECIDED;
-  return (<u64>exponent << <u64>fractionBits) | (significand & ((<u64>1 << <u64>fractionBits) - 1));
+  return ((<u64>exponent) << (<u64>fractionBits)) | (significand & (((<u64>1) << (<u64>fractionBits)) - 1));
 }
 
 /** A float near mantissa · 10^power, finite, within a few units in the last place, as a start for the exact search. */
 function approximate(mantissa: u64, power: i32, fractionBits: u32, bias: i32): u64 {
   const shift = clz(mantissa);
-  const high = highProduct(mantissa << shift, load<u64>(POWERS_OF_TEN + (<usize>(power - MIN_POWER) << 4)));
+  const high = highProduct(mantissa << shift, load<u64>(POWERS_OF_TEN + ((<usize>(power - MIN_POWER)) << 4)));
   const top = high >> 63;
   const exponent = <i64>(binaryExponent(power) + 64 + bias) - <i64>shift - <i64>(1 ^ top);
-  const greatest = (<u64>(2 * bias + 1) << <u64>fractionBits) - 1;
+  const greatest = ((<u64>(2 * bias + 1)) << (<u64>fractionBits)) - 1;
   if (exponent > <i64>(2 * bias)) return greatest;
   const significand = high >> (top + 62 - <u64>fractionBits);
-  if (exponent >= 1) return (<u64>exponent << <u64>fractionBits) | (significand & ((<u64>1 << <u64>fractionBits) - 1));
+  if (exponent >= 1) return ((<u64>exponent) << (<u64>fractionBits)) | (significand & (((<u64>1) << (<u64>fractionBits)) - 1));
   const lost = <u64>(1 - exponent);
   return lost > 63 ? 0 : significand >> lost;
 }

@@ -48,7 +48,7 @@ function shortest(significand: u64, exponent: i32, narrowBelow: bool): void {
   const k = (exponent * 1262611 - (narrowBelow ? 524031 : 0)) >> 22;
   // exponent + floor(log2(10^-k)) + 1
   const h = <u64>(exponent + ((-k * 1741647) >> 19) + 1);
-  const entry = POWERS_OF_TEN + (<usize>(-k - MIN_POWER) << 4);
+  const entry = POWERS_OF_TEN + ((<usize>(-k - MIN_POWER)) << 4);
   const powerHigh = load<u64>(entry);
   // The ceiling of 10^-k. Invariant (asserted by the generator): no low word is all ones, so this does not carry.
   const powerLow = load<u64>(entry, 8) + u64(k > 0 || k < -LAST_EXACT_POWER);

@@ -2,7 +2,7 @@
 
 /** True if a × b does not fit into 64 bits, unsigned. */
 export function multiplyOverflowsUnsigned(a: u64, b: u64): bool {
-  if (((a | b) >> 32) == 0 || a == 0) return false;
+  if ((a | b) >> 32 == 0 || a == 0) return false;
   return (a * b) / a != b;
 }
 

@@ -203,7 +203,7 @@ export function copyString(p: usize, to: usize): usize {
       continue;
     }
     const n = <usize>ctz(special);
-    high |= nonAscii & ((1 << <i32>n) - 1);
+    high |= nonAscii & ((1 << (<i32>n)) - 1);
     p += n;
     q += n;
     const c = load<u8>(p);

@@ -124,7 +124,7 @@ function rememberDate(length: usize): void {
   const days = floorDivide(valueI64, NS_PER_DAY);
   if (days > SAFE_DAYS || days < -SAFE_DAYS) return;
   dateHead = load<u64>(text);
-  dateTail = (<u32>load<u16>(text, 8) << 8) | (<u32>load<u8>(text, 10) << 24);
+  dateTail = ((<u32>load<u16>(text, 8)) << 8) | ((<u32>load<u8>(text, 10)) << 24);
   dateNs = days * NS_PER_DAY;
 }
 

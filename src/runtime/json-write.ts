@@ -82,7 +82,7 @@ export function writeString(q: usize, p: usize, length: usize): usize {
     v128.store(q, v);
     let special = i8x16.bitmask(v128.or(v128.or(i8x16.eq(v, quote), i8x16.eq(v, backslash)), i8x16.lt_u(v, control)));
     const rest = end - p;
-    if (rest < 16) special |= 1 << <i32>rest;
+    if (rest < 16) special |= 1 << (<i32>rest);
     if (special == 0) {
       p += 16;
       q += 16;

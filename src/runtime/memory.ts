@@ -96,7 +96,7 @@ export function releaseSegment(segment: usize): void {
 /** A block of at least `bytes` (at most 1 GiB), 64-byte aligned, contents undefined. */
 export function allocateBlock(bytes: usize): usize {
   let shift: usize = 12;
-  while (((<usize>1) << shift) < bytes) shift++;
+  while ((<usize>1) << shift < bytes) shift++;
   const pool = blockPools + (shift << 2);
   const pooled = load<usize>(pool);
   if (pooled != 0) {

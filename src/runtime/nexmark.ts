@@ -91,7 +91,7 @@ export function auctionCategory(n: i64): i64 {
 function price(bits: u64): i64 {
   const step = below(bits, 20386);
   const whole = step >> 10;
-  return 100 * (<i64>1 << whole) + ((100 * (<i64>1 << whole) * (step & 1023)) >> 10);
+  return 100 * ((<i64>1) << whole) + ((100 * ((<i64>1) << whole) * (step & 1023)) >> 10);
 }
 
 export function auctionInitialBid(n: i64): i64 {
@@ -130,7 +130,7 @@ export function bidPrice(n: i64): i64 {
 
 /** A table of 16-byte entries: text padded with zeros, its length in the last byte. */
 function writeEntry(at: usize, table: usize, index: i64): usize {
-  const entry = table + (<usize>index << 4);
+  const entry = table + ((<usize>index) << 4);
   v128.store(at, v128.load(entry));
   return at + <usize>load<u8>(entry, 15);
 }
@@ -146,8 +146,8 @@ function writeLetters(at: usize, n: i64, purpose: u64, count: usize): usize {
 }
 
 const HOT_CHANNELS: usize = memory.data<u8>([
-  71, 111, 111, 103, 108, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 70, 97, 99, 101, 98, 111, 111, 107, 0, 0, 0, 0, 0, 0, 0, 8, 66, 97, 105, 100, 117, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 5, 65, 112, 112, 108, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
+  71, 111, 111, 103, 108, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 70, 97, 99, 101, 98, 111, 111, 107, 0, 0, 0, 0, 0, 0, 0, 8, 66, 97, 105, 100,
+  117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 65, 112, 112, 108, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
 ]);
 
 /** Channel of a bid: four hot ones, or one of 10,000; negative: hot channel −1 − index. */
@@ -225,10 +225,10 @@ export function writeCreditCard(at: usize, n: i64): usize {
 
 // Phoenix, Palo Alto, Seattle, Portland, Boise, San Jose, Cheyenne, Bend
 const CITIES: usize = memory.data<u8>([
-  80, 104, 111, 101, 110, 105, 120, 0, 0, 0, 0, 0, 0, 0, 0, 7, 80, 97, 108, 111, 32, 65, 108, 116, 111, 0, 0, 0, 0, 0, 0, 9, 83, 101, 97, 116, 116, 108,
-  101, 0, 0, 0, 0, 0, 0, 0, 0, 7, 80, 111, 114, 116, 108, 97, 110, 100, 0, 0, 0, 0, 0, 0, 0, 8, 66, 111, 105, 115, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
-  83, 97, 110, 32, 74, 111, 115, 101, 0, 0, 0, 0, 0, 0, 0, 8, 67, 104, 101, 121, 101, 110, 110, 101, 0, 0, 0, 0, 0, 0, 0, 8, 66, 101, 110, 100, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 0, 4,
+  80, 104, 111, 101, 110, 105, 120, 0, 0, 0, 0, 0, 0, 0, 0, 7, 80, 97, 108, 111, 32, 65, 108, 116, 111, 0, 0, 0, 0, 0, 0, 9, 83, 101, 97,
+  116, 116, 108, 101, 0, 0, 0, 0, 0, 0, 0, 0, 7, 80, 111, 114, 116, 108, 97, 110, 100, 0, 0, 0, 0, 0, 0, 0, 8, 66, 111, 105, 115, 101, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 5, 83, 97, 110, 32, 74, 111, 115, 101, 0, 0, 0, 0, 0, 0, 0, 8, 67, 104, 101, 121, 101, 110, 110, 101, 0, 0, 0, 0,
+  0, 0, 0, 8, 66, 101, 110, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4,
 ]);
 /** AZ, CA, ID, OR, WA, WY. */
 const STATES: usize = memory.data<u8>([65, 90, 67, 65, 73, 68, 79, 82, 87, 65, 87, 89]);
@@ -238,7 +238,7 @@ export function writePersonCity(at: usize, n: i64): usize {
 }
 
 export function writePersonState(at: usize, n: i64): usize {
-  store<u16>(at, load<u16>(STATES + (<usize>below(random(n, 46), 6) << 1)));
+  store<u16>(at, load<u16>(STATES + ((<usize>below(random(n, 46), 6)) << 1)));
   return at + 2;
 }
 

@@ -12,17 +12,7 @@
  * fraction means, and integral values are exact up to 64 bits. Every `cast…` reads a whole SQL text instead.
  */
 import { decimalToF32, decimalToF64, EXACT_F64 } from "./float-read.ts";
-import {
-  scanCount,
-  scanExponent,
-  scanFirst,
-  scanLast,
-  scanMantissa,
-  scanNegative,
-  scanNumber,
-  scanOk,
-  scanText,
-} from "./number-scan.ts";
+import { scanCount, scanExponent, scanFirst, scanLast, scanMantissa, scanNegative, scanNumber, scanOk, scanText } from "./number-scan.ts";
 
 /** The number was read. */
 export const NUM_OK: i32 = 0;
@@ -86,10 +76,7 @@ function readI64Block(p: usize): usize {
   const next = <u32>load<u8>(end);
   if (count - 1 > 14 || (<u32>load<u8>(first) == ZERO && count > 1) || next == DOT || (next | 0x20) == LOWER_E) return readI64Long(p);
   const digits = i8x16.swizzle(block, v128.load(RIGHT_ALIGN + count));
-  const pairs = i16x8.add(
-    i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)),
-    i16x8.shr_u(digits, 8),
-  );
+  const pairs = i16x8.add(i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)), i16x8.shr_u(digits, 8));
   const fours = i32x4.dot_i16x8_s(pairs, i16x8(100, 1, 100, 1, 100, 1, 100, 1));
   const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
   const value = <i64>i32x4.extract_lane(eights, 0) * 100000000 + <i64>i32x4.extract_lane(eights, 1);
@@ -192,10 +179,7 @@ export function readF64(p: usize): usize {
   const order = v128.load(RIGHT_ALIGN + count);
   // Digits after the point come from one byte further on.
   const digits = i8x16.swizzle(block, i8x16.sub(order, i8x16.ge_s(order, i8x16.splat(<i8>point))));
-  const pairs = i16x8.add(
-    i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)),
-    i16x8.shr_u(digits, 8),
-  );
+  const pairs = i16x8.add(i16x8.mul(v128.and(digits, i16x8.splat(0xff)), i16x8.splat(10)), i16x8.shr_u(digits, 8));
   const fours = i32x4.dot_i16x8_s(pairs, i16x8(100, 1, 100, 1, 100, 1, 100, 1));
   const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
   let value = <f64>(<i64>i32x4.extract_lane(eights, 0) * 100000000 + <i64>i32x4.extract_lane(eights, 1));

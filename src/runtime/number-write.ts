@@ -40,7 +40,7 @@ export function isFiniteF32(value: f32): bool {
 /** Writes `value` < 10^8 with all its eight digits. */
 function writeEight(dst: usize, value: u32): usize {
   const high = value / 10000;
-  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const halves = <u64>high | ((<u64>(value - high * 10000)) << 32);
   const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
   const quarters = hundreds | ((halves - hundreds * 100) << 16);
   const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;
@@ -51,7 +51,7 @@ function writeEight(dst: usize, value: u32): usize {
 /** Writes `value` < 10^8 without leading zeros. */
 function writeShort(dst: usize, value: u32): usize {
   const high = value / 10000;
-  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const halves = <u64>high | ((<u64>(value - high * 10000)) << 32);
   const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
   const quarters = hundreds | ((halves - hundreds * 100) << 16);
   const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;

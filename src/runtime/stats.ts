@@ -7,7 +7,7 @@ const table: usize = reserve(1024 * STATS_SIZE);
 
 /** Address of `vertex`' counters. */
 export function statsOf(vertex: i32): usize {
-  return table + (<usize>vertex) * STATS_SIZE;
+  return table + <usize>vertex * STATS_SIZE;
 }
 
 export function countRowsIn(vertex: i32, rows: usize): void {

@@ -69,9 +69,7 @@ export function findBytes(p: usize, end: usize, needle: usize, needleLen: usize)
   const firstByte = i8x16.splat(load<u8>(needle));
   const lastByte = i8x16.splat(load<u8>(needle + reach));
   while (p < last) {
-    let candidates = <u32>i8x16.bitmask(
-      v128.and(i8x16.eq(v128.load(p), firstByte), i8x16.eq(v128.load(p + reach), lastByte)),
-    );
+    let candidates = <u32>i8x16.bitmask(v128.and(i8x16.eq(v128.load(p), firstByte), i8x16.eq(v128.load(p + reach), lastByte)));
     while (candidates != 0) {
       const at = p + <usize>ctz(candidates);
       if (at >= last) return 0;

@@ -252,7 +252,7 @@ export function readTime(p: usize, len: usize): i32 {
 /** The eight ASCII digits of `value` < 10^8 as a word, the most significant in the lowest byte. See `number-write.ts`. */
 function eightDigits(value: u32): u64 {
   const high = value / 10000;
-  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const halves = <u64>high | ((<u64>(value - high * 10000)) << 32);
   const hundreds = ((halves * 5243) >> 19) & 0x0000007f0000007f;
   const quarters = hundreds | ((halves - hundreds * 100) << 16);
   const tens = ((quarters * 103) >> 10) & 0x000f000f000f000f;

@@ -47,17 +47,11 @@ export function isValidUtf8(p: usize, len: usize): bool {
 // 0x40 overlong of four bytes, and too large by the second nibble; 0x80 two continuations.
 
 /** By the high nibble of the byte before. */
-const BEFORE_HIGH: v128 = i8x16(
-  0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, -128, -128, -128, -128, 0x21, 0x01, 0x15, 0x49,
-);
+const BEFORE_HIGH: v128 = i8x16(0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, -128, -128, -128, -128, 0x21, 0x01, 0x15, 0x49);
 /** By the low nibble of the byte before. */
-const BEFORE_LOW: v128 = i8x16(
-  -25, -93, -125, -125, -117, -53, -53, -53, -53, -53, -53, -53, -53, -37, -53, -53,
-);
+const BEFORE_LOW: v128 = i8x16(-25, -93, -125, -125, -117, -53, -53, -53, -53, -53, -53, -53, -53, -37, -53, -53);
 /** By the high nibble of the byte itself. */
-const ITSELF_HIGH: v128 = i8x16(
-  0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, -26, -82, -70, -70, 0x01, 0x01, 0x01, 0x01,
-);
+const ITSELF_HIGH: v128 = i8x16(0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, -26, -82, -70, -70, 0x01, 0x01, 0x01, 0x01);
 
 /** Validates [p, end), with `p` at the start of a code point. */
 function validateFrom(p: usize, end: usize): bool {

@@ -65,7 +65,7 @@ describe("single_file sink", () => {
     );
     const file = join(temporaryFolder("sink"), "file");
     writeFileSync(file, "");
-    await rejection(new SingleFileSink(subtaskContext({ path: join(file, "below") })).open(undefined), "already-exists", '"events"');
+    await rejection(new SingleFileSink(subtaskContext({ path: join(file, "below") })).open(undefined), "not-found", '"events"');
   });
 
   it("says that the disk is full", async () => {
