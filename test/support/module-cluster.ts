@@ -163,7 +163,7 @@ class Cluster {
     const { epochSteps, stopSteps, stopEpochs } = this.#options;
     const epochs = this.#epochs;
     let fruitless = 0;
-    while (fruitless === 0 || !this.#subtasks.every((s) => s.ended)) {
+    while (!this.#subtasks.every((s) => s.ended)) {
       if (mayStop && this.#epochs >= epochs + stopEpochs && this.#prng.chance(1, stopSteps)) return false;
       if (epochSteps > 0 && this.#pending === undefined && this.#prng.chance(1, epochSteps)) this.#trigger();
       const subtask = this.#prng.pick(this.#subtasks);
