@@ -73,7 +73,7 @@ describe("fuzzed engine against the oracle", function () {
 
   it("went through late and bad rows, row errors, epochs, restores and rescales", () => {
     // Forty cases share a program, so what only some programs do needs many cases to be seen.
-    const seen = ["epochs", "restores", "rescales", ...(CASES >= 1000 ? ["late", "bad", "errors"] : [])];
+    const seen = ["epochs", "restores", "rescales", ...(CASES >= 5000 ? ["late", "bad", "errors"] : [])];
     for (const what of seen) expect(tally.of(`with ${what}`), what).to.be.greaterThan(0);
     expect(tally.of("lateness judged")).to.be.greaterThan(0);
     expect(tally.of("parallel")).to.be.greaterThan(CASES / 3);
