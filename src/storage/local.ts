@@ -137,14 +137,18 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  /** Creates the file in a folder that is durable. Tried again if somebody who deletes takes the empty folder away meanwhile. */
+  /**
+   * Creates the file in a folder that is durable. Tried again if somebody who deletes takes the empty folder away meanwhile; Node's
+   * recursive mkdir says ENOTDIR when the folder vanishes between its mkdir and its stat.
+   */
   async #createIn(folder: string, temporary: string): Promise<WritableFile> {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#makeFolder(folder);
         return await this.#fs.create(temporary);
       } catch (error) {
-        if (!hasErrno(error, "ENOENT") || attempt === MAX_CREATE_ATTEMPTS) throw error;
+        const vanished = hasErrno(error, "ENOENT") || hasErrno(error, "ENOTDIR");
+        if (!vanished || attempt === MAX_CREATE_ATTEMPTS) throw error;
         this.#durableFolders.clear();
       }
     }
