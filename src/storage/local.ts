@@ -22,7 +22,7 @@ export interface LocalStoreOptions {
 }
 
 /** How often a folder is made again that vanishes before a file is in it. */
-const MAX_CREATE_ATTEMPTS = 5;
+const MAX_CREATE_ATTEMPTS = 20;
 const MAX_REMEMBERED_FOLDERS = 1000;
 
 /** How a temporary file becomes the object. */
