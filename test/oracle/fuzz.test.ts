@@ -9,7 +9,7 @@ import { closePlanner } from "../support/oracle-planner.ts";
 
 const QUICK = process.env["WADI_QUICK"] !== undefined;
 const ASKED = process.env["ORACLE_CASES"];
-const CASES = Number(ASKED ?? (QUICK ? 120 : 480));
+const CASES = Number(ASKED ?? (QUICK ? 120 : 320));
 const FIRST_SEED = Number(process.env["ORACLE_SEED"] ?? 1);
 const CASES_PER_PROGRAM = 40;
 

@@ -87,6 +87,13 @@ export function fuzzCase(program: FuzzProgram, seed: number, index: number): Fuz
   return judge(program, inputs, options, prng, lateness === undefined ? {} : { watermarkEveryRows: lateness });
 }
 
+/** In a changelog a row that fails does so each time it is taken back and added again: there errors are only at least those of the end. */
+function errorDifference(program: Program, actual: number, expected: number): string | undefined {
+  const repeats = expected > 0 && program.vertices.some((v) => v.output.updating);
+  if (actual === expected || (repeats && actual > expected)) return undefined;
+  return `${actual} row errors instead of ${expected}`;
+}
+
 /** Runs one case and compares it with the oracle, skipped rows included. */
 export function judge(
   program: CompiledProgram,
@@ -104,8 +111,7 @@ export function judge(
   }
   try {
     const difference = compareResults(result, expected, updatingSinksOf(program.program));
-    const errors = result.errors === expected.errors ? undefined : `${result.errors} row errors instead of ${expected.errors}`;
-    return { difference: difference ?? errors, options, result };
+    return { difference: difference ?? errorDifference(program.program, result.errors, expected.errors), options, result };
   } catch (error) {
     return { difference: String(error), options, result };
   }
