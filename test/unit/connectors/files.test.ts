@@ -129,7 +129,7 @@ describe("block schedule", () => {
     let steps = 0;
     for (; schedule.next() !== undefined; steps++) read(schedule, BigInt((steps * 7919) % 104_729));
     expect(steps).to.equal(20_000);
-  }).timeout(1000);
+  }).timeout(20_000);
 });
 
 describe("file sources", function () {
