@@ -248,7 +248,7 @@ export function makeModule(program: Program, options: FakeOptions = {}): ModuleE
     switch (operator?.kind) {
       case "compute": {
         const kept = rows.filter((row) => row.value >= 0n);
-        count(vertex, STATS.filtered, rows.length - kept.length - (options.miscount ?? 0));
+        count(vertex, STATS.filtered, rows.length - kept.length + (options.miscount ?? 0));
         return emit(vertex, kept);
       }
       case "window-aggregate": {
