@@ -12,6 +12,7 @@ import { externalError, userError } from "../core/errors.ts";
 import type { Database } from "./connection.ts";
 import { databaseError, sqlState } from "./database-error.ts";
 import { up as createSchema } from "./migrations/0001-create-schema.ts";
+import { up as createMetricSamples } from "./migrations/0002-create-metric-samples.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -24,7 +25,10 @@ export interface Migration {
 }
 
 /** All steps, in order. */
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: "0001-create-schema", up: createSchema }];
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: "0001-create-schema", up: createSchema },
+  { version: 2, name: "0002-create-metric-samples", up: createMetricSamples },
+];
 
 /** What migrating needs from outside. */
 export interface MigrateOptions {

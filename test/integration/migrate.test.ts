@@ -29,6 +29,7 @@ const TABLES = [
   "leases",
   "log_chunks",
   "log_requests",
+  "metric_samples",
   "nodes",
   "output_requests",
   "pipelines",
