@@ -4,6 +4,7 @@
  * object store; without one, sinks are still committed epoch by epoch, but nothing can be resumed.
  */
 import { totalmem } from "node:os";
+import { JobCheckpoints } from "../checkpoint/job-checkpoints.ts";
 import type { Imbalance } from "../checkpoint/ledger.ts";
 import type { SubtaskReport } from "../checkpoint/manifest.ts";
 import { planRestore } from "../checkpoint/restore.ts";
@@ -24,12 +25,12 @@ import {
   startCoordinator,
   stepCoordinator,
 } from "../job/coordinator.ts";
+import { checkpointedProgram } from "../program/checkpointed-program.ts";
 import type { Program } from "../program/program.ts";
 import { openObjectStore, parseStoreUrl } from "../storage/open.ts";
 import type { ModuleSource, PeerAddress, RunStart, StagedCommit, WorkerEvent } from "./protocol.ts";
-import { RunCheckpoints } from "./run-checkpoints.ts";
 import { type RunProgress, summarise } from "./run-progress.ts";
-import { lockStateFolder, type StateLock } from "./state-lock.ts";
+import { lockStateFolder, type StateLock } from "../storage/state-lock.ts";
 import { StopDeadline } from "./stop-deadline.ts";
 import { embeddedWorker, forkedWorker, type WorkerHandle } from "./worker-handle.ts";
 
@@ -108,8 +109,9 @@ export async function runPipeline(options: RunOptions): Promise<RunSummary> {
   try {
     const { program, ignoreState = false, stateSchemas = {} } = options;
     const run = makeId("run", systemRandom);
-    const init = { job: JOB, run, program, stateSchemas, parallelism, clock: systemClock, ignoreState };
-    const checkpoints = store === undefined ? undefined : await RunCheckpoints.open({ store, ...init });
+    const described = checkpointedProgram(program, stateSchemas);
+    const init = { job: JOB, run, program: described, parallelism, clock: systemClock, ignoreState };
+    const checkpoints = store === undefined ? undefined : await JobCheckpoints.open({ store, ...init });
     return await new EmbeddedRun(options, checkpoints, run).run();
   } finally {
     await store?.close();
@@ -126,7 +128,7 @@ function lockState(url: string | undefined): StateLock | undefined {
 
 class EmbeddedRun {
   readonly #options: RunOptions;
-  readonly #checkpoints: RunCheckpoints | undefined;
+  readonly #checkpoints: JobCheckpoints | undefined;
   readonly #run: string;
   readonly #restoredEpoch: number;
   readonly #workers: WorkerHandle[] = [];
@@ -146,7 +148,7 @@ class EmbeddedRun {
   #reject: (error: unknown) => void = () => undefined;
   readonly #startedMs = systemClock.elapsedMs();
 
-  constructor(options: RunOptions, checkpoints: RunCheckpoints | undefined, run: string) {
+  constructor(options: RunOptions, checkpoints: JobCheckpoints | undefined, run: string) {
     this.#options = options;
     this.#checkpoints = checkpoints;
     this.#run = run;
