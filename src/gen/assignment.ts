@@ -62,6 +62,8 @@ export interface RunSettings {
   readonly orphanTimeoutMs: number;
   /** Most rows a preview sink sends in all; 0: none. */
   readonly previewRows: number;
+  /** Rows a preview sink sends in a second at most; what comes faster waits. */
+  readonly previewRowsPerSecond: number;
 }
 
 /** A secret by name. Resolved in the worker; its value is never in a message, a job spec or a log. */
@@ -237,6 +239,7 @@ function createBaseRunSettings(): RunSettings {
     controllerAbsenceLimitMs: 0,
     orphanTimeoutMs: 0,
     previewRows: 0,
+    previewRowsPerSecond: 0,
   };
 }
 
@@ -289,6 +292,9 @@ export const RunSettings: MessageFns<RunSettings> = {
     }
     if (message.previewRows !== 0) {
       writer.uint32(104).uint32(message.previewRows);
+    }
+    if (message.previewRowsPerSecond !== 0) {
+      writer.uint32(112).uint32(message.previewRowsPerSecond);
     }
     return writer;
   },
@@ -410,6 +416,14 @@ export const RunSettings: MessageFns<RunSettings> = {
             message.previewRows = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.previewRowsPerSecond = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -446,6 +460,7 @@ export const RunSettings: MessageFns<RunSettings> = {
     message.controllerAbsenceLimitMs = object.controllerAbsenceLimitMs ?? 0;
     message.orphanTimeoutMs = object.orphanTimeoutMs ?? 0;
     message.previewRows = object.previewRows ?? 0;
+    message.previewRowsPerSecond = object.previewRowsPerSecond ?? 0;
     return message;
   },
 };

@@ -107,6 +107,8 @@ export interface Resumption {
   readonly running: boolean;
   /** Whether sources are paused because no controller answered for longer than the absence limit. */
   readonly paused: boolean;
+  /** Own subtasks that have said `SlotClosed`. */
+  readonly closedSubtasks: readonly number[];
 }
 
 /** A worker introduces itself. */
@@ -676,6 +678,7 @@ function createBaseResumption(): Resumption {
     endedSubtasks: [],
     running: false,
     paused: false,
+    closedSubtasks: [],
   };
 }
 
@@ -721,6 +724,13 @@ export const Resumption: MessageFns<Resumption> = {
     }
     if (message.paused !== false) {
       writer.uint32(64).bool(message.paused);
+    }
+    if (message.closedSubtasks.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.closedSubtasks) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -822,6 +832,24 @@ export const Resumption: MessageFns<Resumption> = {
             message.paused = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag === 72) {
+              message.closedSubtasks.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.closedSubtasks.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -853,6 +881,7 @@ export const Resumption: MessageFns<Resumption> = {
     message.endedSubtasks = object.endedSubtasks?.map((e) => e) || [];
     message.running = object.running ?? false;
     message.paused = object.paused ?? false;
+    message.closedSubtasks = object.closedSubtasks?.map((e) => e) || [];
     return message;
   },
 };

@@ -30,8 +30,10 @@ export interface ProgramRef {
 export interface ArtifactRef {
   /** Content hash (hex SHA-256 over generated sources, runtime, ABI version and level): the artifact's name. */
   readonly hash: string;
-  /** URL of the object store and path in it. */
-  readonly url: string;
+  /** URL of the object store it is in. */
+  readonly storeUrl: string;
+  /** Its path in that store. */
+  readonly path: string;
   /** `ABI_VERSION` of the module: another is refused before it is instantiated. */
   readonly abiVersion: number;
   /** Size of the module in bytes. */
@@ -120,7 +122,7 @@ export const ProgramRef: MessageFns<ProgramRef> = {
 };
 
 function createBaseArtifactRef(): ArtifactRef {
-  return { hash: "", url: "", abiVersion: 0, sizeBytes: 0n, checksum: "" };
+  return { hash: "", storeUrl: "", path: "", abiVersion: 0, sizeBytes: 0n, checksum: "" };
 }
 
 export const ArtifactRef: MessageFns<ArtifactRef> = {
@@ -128,20 +130,23 @@ export const ArtifactRef: MessageFns<ArtifactRef> = {
     if (message.hash !== "") {
       writer.uint32(10).string(message.hash);
     }
-    if (message.url !== "") {
-      writer.uint32(18).string(message.url);
+    if (message.storeUrl !== "") {
+      writer.uint32(18).string(message.storeUrl);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
     }
     if (message.abiVersion !== 0) {
-      writer.uint32(24).uint32(message.abiVersion);
+      writer.uint32(32).uint32(message.abiVersion);
     }
     if (message.sizeBytes !== 0n) {
       if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
         throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
       }
-      writer.uint32(32).uint64(message.sizeBytes);
+      writer.uint32(40).uint64(message.sizeBytes);
     }
     if (message.checksum !== "") {
-      writer.uint32(42).string(message.checksum);
+      writer.uint32(50).string(message.checksum);
     }
     return writer;
   },
@@ -172,15 +177,15 @@ export const ArtifactRef: MessageFns<ArtifactRef> = {
               break;
             }
 
-            message.url = reader.string();
+            message.storeUrl = reader.string();
             continue;
           }
           case 3: {
-            if (tag !== 24) {
+            if (tag !== 26) {
               break;
             }
 
-            message.abiVersion = reader.uint32();
+            message.path = reader.string();
             continue;
           }
           case 4: {
@@ -188,11 +193,19 @@ export const ArtifactRef: MessageFns<ArtifactRef> = {
               break;
             }
 
-            message.sizeBytes = reader.uint64() as bigint;
+            message.abiVersion = reader.uint32();
             continue;
           }
           case 5: {
-            if (tag !== 42) {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
               break;
             }
 
@@ -217,7 +230,8 @@ export const ArtifactRef: MessageFns<ArtifactRef> = {
   fromPartial(object: DeepPartial<ArtifactRef>): ArtifactRef {
     const message = createBaseArtifactRef() as any;
     message.hash = object.hash ?? "";
-    message.url = object.url ?? "";
+    message.storeUrl = object.storeUrl ?? "";
+    message.path = object.path ?? "";
     message.abiVersion = object.abiVersion ?? 0;
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.checksum = object.checksum ?? "";

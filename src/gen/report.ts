@@ -89,6 +89,10 @@ export interface VertexProgress {
   readonly idle: boolean;
   /** Whether no rows will follow. */
   readonly ended: boolean;
+  /** Bytes that wait on its outgoing edges now. */
+  readonly queueBytes: bigint;
+  /** Time it was not fed, since the slot's start, because what is behind it had no room, milliseconds: its backpressure. */
+  readonly blockedMs: bigint;
 }
 
 /** One slot, as of now. */
@@ -425,6 +429,8 @@ function createBaseVertexProgress(): VertexProgress {
     holderPartition: undefined,
     idle: false,
     ended: false,
+    queueBytes: 0n,
+    blockedMs: 0n,
   };
 }
 
@@ -492,6 +498,18 @@ export const VertexProgress: MessageFns<VertexProgress> = {
     }
     if (message.ended !== false) {
       writer.uint32(104).bool(message.ended);
+    }
+    if (message.queueBytes !== 0n) {
+      if (BigInt.asUintN(64, message.queueBytes) !== message.queueBytes) {
+        throw new globalThis.Error("value provided for field message.queueBytes of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.queueBytes);
+    }
+    if (message.blockedMs !== 0n) {
+      if (BigInt.asUintN(64, message.blockedMs) !== message.blockedMs) {
+        throw new globalThis.Error("value provided for field message.blockedMs of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.blockedMs);
     }
     return writer;
   },
@@ -613,6 +631,22 @@ export const VertexProgress: MessageFns<VertexProgress> = {
             message.ended = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.queueBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.blockedMs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -647,6 +681,10 @@ export const VertexProgress: MessageFns<VertexProgress> = {
     message.holderPartition = object.holderPartition ?? undefined;
     message.idle = object.idle ?? false;
     message.ended = object.ended ?? false;
+    message.queueBytes = (object.queueBytes !== undefined && object.queueBytes !== null)
+      ? BigInt(object.queueBytes)
+      : 0n;
+    message.blockedMs = (object.blockedMs !== undefined && object.blockedMs !== null) ? BigInt(object.blockedMs) : 0n;
     return message;
   },
 };

@@ -94,7 +94,7 @@ describe("messages between processes", () => {
       $case: "assignment",
       value: assignment.Assignment.create({
         program: { formatVersion: 1, fingerprint: "ab", program: Uint8Array.of(123) },
-        artifact: { hash: "cd", url: "file:///x", abiVersion: 1, sizeBytes: 2n ** 33n, checksum: "ef" },
+        artifact: { hash: "cd", storeUrl: "file:///x", path: "artifacts/cd.wasm", abiVersion: 1, sizeBytes: 2n ** 33n, checksum: "ef" },
         parallelism: 4,
         placement: [0, 0, 1, 1],
         peers: [{ worker: 1, workerId: "wk_2", dataHost: "h", dataPort: 65_535 }],
