@@ -35,12 +35,20 @@ const pipelineSettings = {
   "pipeline.task-startup-time": duration(SECOND, HOUR)(2 * MINUTE, "time tasks have to start after their worker registered"),
 } as const;
 
+const clusterSettings = {
+  "state-dir": optionalText("directory of \"wadi cluster\": database, logs, workers' records; wadi in the user's state directory if empty"),
+  "cluster.stop-timeout": duration(SECOND, HOUR)(MINUTE, "time that Ctrl-C gives workers for their last checkpoint"),
+  "process.slots-per-process": integer(1, 1_024)(16, "slots of one worker process of the process scheduler"),
+} as const;
+
 const serviceSettings = {
   hostname: optionalText("name under which other machines reach this process; its bind address if empty"),
   "controller-endpoint": text("http://localhost:5116", "where workers and nodes find the controller; several with commas"),
   "api-endpoint": text("http://localhost:5115", "where command-line tools find the API"),
   "api.bind-address": text("127.0.0.1", "address the API and the UI listen on"),
   "api.http-port": port(5115, "port of the API and the UI"),
+  "api.allowed-hosts": textList([], "names besides those of loopback that browsers may call the API by"),
+  "api.session-token": secret("token of the UI's session, as the start-up link carries it; made at start-up if empty"),
   "controller.bind-address": text("127.0.0.1", "address the controller listens on"),
   "controller.rpc-port": port(5116, "port of the controller's gRPC service"),
   "controller.scheduler": choice(SCHEDULERS)("process", "how workers are started"),
@@ -68,6 +76,8 @@ const executionSettings = {
   "compiler.artifact-url": optionalText("where artifacts for workers are kept; beside the checkpoints if empty"),
   "logging.level": choice(LOG_LEVELS)("info", "least urgent level that is written"),
   "logging.format": choice(LOG_FORMATS)("plaintext", "how log lines are written"),
+  "logging.file-size": byteSize(2 ** 16, 4 * GIB)(10 * MIB, "a log file of the cluster that is larger is put aside"),
+  "logging.files-kept": integer(1, 1_000)(5, "how many log files of each process of the cluster are kept"),
 } as const;
 
 const databaseSettings = {
@@ -102,6 +112,7 @@ const outsideSettings = {
 export const SETTINGS = {
   ...checkpointSettings,
   ...pipelineSettings,
+  ...clusterSettings,
   ...serviceSettings,
   ...executionSettings,
   ...databaseSettings,

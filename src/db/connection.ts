@@ -6,7 +6,7 @@
  * 64-bit integers are bigints. Times are `Date`s (milliseconds); where microseconds matter, queries ask for them as integers.
  */
 import type { ConnectionOptions } from "node:tls";
-import { type Knex, knex } from "knex";
+import knexModule, { type Knex } from "knex";
 import { types } from "pg";
 import { userError } from "../core/errors.ts";
 
@@ -48,13 +48,18 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const PLAIN_SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 const INT8 = 20;
 
+/** What fails is thrown as well, and its user says it. */
+const SILENT = { warn: () => undefined, error: () => undefined, deprecate: () => undefined, debug: () => undefined } as const;
+
 /** A pool for `options`. Connects with the first query. Throws `invalid-config` for a schema that is no plain name. */
 export function openDatabase(options: DatabaseOptions): Database {
-  return knex({
+  // The package is CommonJS, and Node does not see its named exports.
+  return knexModule.knex({
     client: "pg",
     connection: connectionConfig(options),
     pool: { min: 0, max: options.connections },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    log: SILENT,
   });
 }
 

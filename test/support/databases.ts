@@ -9,7 +9,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { Client } from "pg";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/connection.ts";
-import { keepingBatches } from "./pglite-batches.ts";
+import { keepingBatches } from "../../src/db/embedded-batches.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A server on which tests make databases. */
