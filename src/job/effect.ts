@@ -1,0 +1,71 @@
+/**
+ * What the controller has to do for a job. Rules for whoever performs them: the job's row is written first; then effects are performed in any
+ * order and at the same time. Every effect may be performed again, after a crash also by another controller, and must then change nothing
+ * that is done already. What comes of an effect is told as an event.
+ */
+import type { ErrorRecord } from "../core/errors.ts";
+import type { PlacedWorker, RunReference, StopMode } from "./job.ts";
+
+/** What a job tells its run. */
+export type RunCommand =
+  /** The placement is in the row: workers may hear of it. */
+  | { readonly kind: "placement-stored" }
+  /** Stop; a harder mode overrides a softer one, a softer one is ignored. */
+  | { readonly kind: "stop"; readonly mode: Exclude<StopMode, "none"> }
+  /** It is in the row that the run is drained: workers may close. */
+  | { readonly kind: "close" }
+  /** A checkpoint is wanted now. */
+  | { readonly kind: "checkpoint" }
+  | { readonly kind: "set-interval"; readonly checkpointIntervalMs: number };
+
+/** How workers are stopped by the scheduler. */
+export type WorkerStop = { readonly kind: "graceful"; readonly deadlineMs: number } | { readonly kind: "force" };
+
+/** An entry of the job's timeline: a row of `job_events`. */
+export interface TimelineEntry {
+  /** Kebab-case. */
+  readonly kind: string;
+  readonly level: "error" | "warn" | "info";
+  /** One line. */
+  readonly message: string;
+  readonly fence: number;
+  readonly error: ErrorRecord | undefined;
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What has to be done. */
+export type JobEffect =
+  /** Compile the program, store the artifact: `compiled` or `compile-failed`. */
+  | { readonly kind: "compile" }
+  /** Ask the scheduler for slots: `workers-accepted`, `not-enough-slots` or `start-failed`. */
+  | { readonly kind: "start-workers"; readonly run: RunReference; readonly parallelism: number }
+  /**
+   * Own the job's completion record with the run's fence FIRST, so that no earlier run completes an epoch any more; then find the restore point
+   * among the epochs it has then, and start the run machine (`startRun`). Does nothing if that machine exists. Fails: `start-failed`.
+   */
+  | {
+      readonly kind: "start-run";
+      readonly run: RunReference;
+      readonly parallelism: number;
+      readonly checkpointIntervalMs: number;
+      readonly ignoreStateBeforeEpoch: number | undefined;
+    }
+  /** Like `start-run` for a run whose workers are placed and may be running (`adoptRun`). Does nothing if its machine exists. */
+  | {
+      readonly kind: "adopt-run";
+      readonly run: RunReference;
+      readonly parallelism: number;
+      readonly checkpointIntervalMs: number;
+      readonly ignoreStateBeforeEpoch: number | undefined;
+      readonly placement: readonly PlacedWorker[];
+    }
+  /** Tell the run's machine; nothing happens if there is none: then `adopt-run` is under way and was given first, wait for it. */
+  | { readonly kind: "command-run"; readonly run: RunReference; readonly command: RunCommand }
+  /** Forget the run's machine: its workers' messages are ignored from now on, they are `Fenced` when they speak. */
+  | { readonly kind: "drop-run"; readonly run: RunReference }
+  /** Stop the workers of this run and all earlier ones; once none exists: `workers-gone`. Fails: `stop-failed`. */
+  | { readonly kind: "stop-workers"; readonly run: RunReference; readonly mode: WorkerStop }
+  /** Write to the timeline. */
+  | { readonly kind: "record"; readonly entry: TimelineEntry }
+  /** The pipeline is deleted and nothing runs: delete checkpoints, rows and the job. */
+  | { readonly kind: "clean-up" };
