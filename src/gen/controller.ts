@@ -147,9 +147,9 @@ export interface Heartbeat {
   readonly residentBytes: bigint;
   /** Leader epoch of the last lease the worker saw. */
   readonly leaderEpoch: bigint;
-  /** Rows dropped behind the watermark and as bad since the last heartbeat that was delivered, all slots. */
+  /** Rows dropped behind the watermark since the worker's start, all slots. */
   readonly lateRows: bigint;
-  /** See `late_rows`. */
+  /** Rows dropped as bad since the worker's start, all slots. */
   readonly badRows: bigint;
 }
 
