@@ -78,6 +78,30 @@ export async function takeOver(store: ObjectStore, job: string, by: RunIdentity,
   return writeRecord(store, { job, fence: by.fence, run: by.run, epochs });
 }
 
+/**
+ * Makes `by` the job's owner and keeps what counts: from now on no earlier run completes an epoch. Called again by the owner it changes
+ * nothing. Throws `fenced` if a run with a higher fence, or another one with the same, owns the job.
+ */
+export async function claimJob(store: ObjectStore, job: string, by: RunIdentity): Promise<CompletionRecord> {
+  const record = await readCompletion(store, job);
+  if (record !== undefined && record.fence === by.fence && record.run === by.run) return record;
+  if (record !== undefined && record.fence >= by.fence) throw fenced(job, by, record);
+  return writeRecord(store, { job, fence: by.fence, run: by.run, epochs: record?.epochs ?? [] });
+}
+
+/** Takes complete epochs newer than `restored` off the list (all of them if undefined): the owner counts on from there. Throws `fenced`. */
+export async function forgetNewer(
+  store: ObjectStore,
+  job: string,
+  by: RunIdentity,
+  restored: number | undefined,
+): Promise<CompletionRecord> {
+  const record = await readCompletion(store, job);
+  if (record === undefined || record.fence !== by.fence || record.run !== by.run) throw fenced(job, by, record);
+  const epochs = record.epochs.filter(({ epoch }) => restored !== undefined && epoch <= restored);
+  return epochs.length === record.epochs.length ? record : writeRecord(store, { ...record, epochs });
+}
+
 /** The fence for the job's next run: one above the last, 1 for the first. */
 export function nextFence(record: CompletionRecord | undefined): bigint {
   return (record?.fence ?? 0n) + 1n;

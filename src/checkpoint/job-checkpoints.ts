@@ -11,7 +11,9 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import {
   type CompleteEpoch,
   type CompletionRecord,
+  claimJob,
   findRestorePoint,
+  forgetNewer,
   nextFence,
   type RestorePoint,
   readCompletion,
@@ -45,6 +47,8 @@ export interface JobCheckpointsInit {
   readonly clock: Clock;
   /** Start fresh although there is state. */
   readonly ignoreState: boolean;
+  /** Asked right before an epoch is made to count; throws if this process may not write any more. */
+  readonly mayWrite?: (() => void) | undefined;
   /** Complete epochs to keep, from 1; 5 by default. */
   readonly keep?: number | undefined;
   /** What people call the place of the state, for messages: `the state directory` by default. */
@@ -60,13 +64,6 @@ export interface CompletedEpoch {
   readonly entry: CompleteEpoch;
   /** Rows that are not accounted for: an alarm. */
   readonly imbalances: readonly Imbalance[];
-}
-
-/** Checkpoints of a run that goes on under another controller. */
-export interface AdoptedCheckpoints {
-  readonly checkpoints: JobCheckpoints;
-  /** What counts so far, oldest first; the run's own epochs and those it was restored from. */
-  readonly record: CompletionRecord;
 }
 
 const DEFAULT_HINT = "Run the program that made the state, use another --state-dir, or start fresh with --ignore-state.";
@@ -98,14 +95,31 @@ export class JobCheckpoints {
   }
 
   /**
-   * Goes on for a run that owns the job already: after its controller died. `record` is what it has completed so far; undefined if the run
-   * does not own the job (another does, or it died before it took over).
+   * Makes the run with `init.fence` the job's owner first, so that no earlier run completes an epoch any more, then finds the restore point
+   * among the epochs that count now; those below `oldestEpoch` do not. Called again for the same run (its controller died) it changes
+   * nothing; if the run has completed epochs it goes on behind them and `restored` is undefined. Throws `fenced` or `state-mismatch`.
    */
-  static async adopt(init: JobCheckpointsInit & { readonly fence: bigint }): Promise<AdoptedCheckpoints | undefined> {
-    const record = await readCompletion(init.store, init.job);
-    if (record === undefined || record.fence !== init.fence || record.run !== init.run) return undefined;
-    const by = { fence: init.fence, run: init.run };
-    return { checkpoints: new JobCheckpoints(init, by, undefined, record.epochs.at(-1)?.epoch), record };
+  static async claim(init: JobCheckpointsInit & { readonly fence: bigint; readonly oldestEpoch: number }): Promise<JobCheckpoints> {
+    const { store, job, run, fence, oldestEpoch } = init;
+    const by = { fence, run };
+    const newest = (await claimJob(store, job, by)).epochs.at(-1);
+    if (newest?.fence === fence) return new JobCheckpoints(init, by, undefined, newest.epoch);
+    const ignored = init.ignoreState || newest === undefined || newest.epoch < oldestEpoch;
+    const found = ignored ? undefined : await findRestorePoint(store, job);
+    const restored = found !== undefined && found.entry.epoch < oldestEpoch ? undefined : found;
+    if (restored !== undefined) checkProgram(init, restored.manifest);
+    await forgetNewer(store, job, by, restored?.entry.epoch);
+    return new JobCheckpoints(init, by, restored, restored?.entry.epoch);
+  }
+
+  /** Newest complete epoch of the job that this run builds on or has completed; undefined: none. */
+  get newest(): number | undefined {
+    return this.#parent;
+  }
+
+  /** What counts now, oldest first. */
+  async recorded(): Promise<readonly CompleteEpoch[]> {
+    return (await readCompletion(this.#init.store, this.#init.job))?.epochs ?? [];
   }
 
   /** Makes this run the owner of the job. Before the first checkpoint file. Throws `fenced` if a newer run owns it. */
@@ -128,6 +142,7 @@ export class JobCheckpoints {
     };
     const manifest = assembleManifest(identity, program, reports);
     const entry = await writeManifest(store, manifest);
+    this.#init.mayWrite?.();
     await recordComplete(store, job, entry);
     this.#parent = epoch;
     return { manifest, entry, imbalances: checkLedger(manifest) };
