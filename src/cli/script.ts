@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { toAppError, userError } from "../core/errors.ts";
+import type { UdfDefinition } from "../program/udf.ts";
 import type { Diagnostic } from "../sql/diagnostics.ts";
 import { SqlParser } from "../sql/parse.ts";
 import type { PlannedScript } from "../sql/plan.ts";
@@ -58,12 +59,41 @@ export function closeParser(): void {
   parser = undefined;
 }
 
-/** Parses and plans a script. `defaultSink` is the connector of bare SELECTs. */
-export async function planText(script: ScriptText, parameters: ReadonlyMap<string, string>, defaultSink: string): Promise<PlanResult> {
+/** The functions of TypeScript files. Throws `invalid-udf` with place and cause for the first file that has a problem. */
+export async function readUdfs(paths: readonly string[]): Promise<readonly UdfDefinition[]> {
+  if (paths.length === 0) return [];
+  const { parseUdfs } = await import("../sql/udf/definition.ts");
+  const found: UdfDefinition[] = [];
+  for (const path of paths) {
+    const source = await readFile(path, "utf8").catch((error: unknown) => {
+      throw userError("invalid-usage", `function file "${path}" cannot be read: ${toAppError(error).message}`);
+    });
+    const { definitions, problems } = parseUdfs(source);
+    const [problem, ...others] = problems;
+    if (problem !== undefined) {
+      const more = others.map((p) => `${path}:${p.line}:${p.column}: ${p.message}.`).join(" ");
+      throw userError("invalid-udf", `${path}:${problem.line}:${problem.column}: ${problem.message}`, more === "" ? {} : { detail: more });
+    }
+    for (const definition of definitions) {
+      const known = found.find((other) => other.name.toLowerCase() === definition.name.toLowerCase());
+      if (known !== undefined) throw userError("invalid-udf", `function "${definition.name}" is defined twice in the files of --udf`);
+      found.push(definition);
+    }
+  }
+  return found;
+}
+
+/** Parses and plans a script. `defaultSink` is the connector of bare SELECTs; `udfs` may be called. */
+export async function planText(
+  script: ScriptText,
+  parameters: ReadonlyMap<string, string>,
+  defaultSink: string,
+  udfs: readonly UdfDefinition[] = [],
+): Promise<PlanResult> {
   parser ??= new SqlParser();
   const parsing = parser.parse(script.sql, parameters);
   const [{ planScript }, { CONNECTOR_SPECS }] = await Promise.all([import("../sql/plan.ts"), import("../connectors/specs.ts")]);
-  const result = planScript(await parsing, { connectors: CONNECTOR_SPECS, defaultSink });
+  const result = planScript(await parsing, { connectors: CONNECTOR_SPECS, defaultSink, udfs });
   closeParser();
   return { script, planned: result.ok ? result : undefined, diagnostics: result.diagnostics };
 }

@@ -17,6 +17,7 @@ import { emitComparison, emitEquality, isComparison } from "./call/comparison.ts
 import { emitMath, isMath } from "./call/math.ts";
 import { emitText, isTextFunction } from "./call/text.ts";
 import { emitTime, isTimeFunction } from "./call/time.ts";
+import { emitUdf } from "./call/udf.ts";
 import type { RowScope } from "./scope.ts";
 import type { Value } from "./value.ts";
 import { localType, zeroOf } from "./value.ts";
@@ -36,6 +37,12 @@ export function emitExpression(scope: RowScope, expression: Expression): Value {
       return emitCast(scope, emitExpression(scope, expression.value), expression.type, expression.safe);
     case "in":
       return emitIn(scope, expression);
+    case "udf":
+      return emitUdf(
+        scope,
+        expression,
+        expression.arguments.map((a) => emitExpression(scope, a)),
+      );
   }
 }
 

@@ -5,8 +5,19 @@
  * The memory is created at its 4 GiB maximum, reserved but not committed, so views over it never detach.
  */
 import { AppError, internalError, userError } from "../core/errors.ts";
-import { ABI_VERSION, ERROR_RECORD_HEADER, FATAL, type ModuleExports, type ModuleImports, STATS, STATUS } from "../program/abi.ts";
+import {
+  ABI_VERSION,
+  ERROR_RECORD_HEADER,
+  FATAL,
+  type ModuleExports,
+  type ModuleImports,
+  STATS,
+  STATUS,
+  UDF_FAILED,
+} from "../program/abi.ts";
 import type { Program } from "../program/program.ts";
+import type { UdfDefinition } from "../program/udf.ts";
+import { UdfHost } from "./udf.ts";
 
 /** 65,536 pages of 64 KiB: 4 GiB. */
 const MEMORY_PAGES = 65536;
@@ -30,6 +41,8 @@ export interface ErrorRow {
   readonly column: number | undefined;
   /** The offending bytes, cut at 1 KiB. */
   readonly payload: Uint8Array;
+  /** What the user's function said, if it is that which failed. */
+  readonly note?: string | undefined;
 }
 
 /** Counters of one vertex since the start of the instance; `keys` and `stateBytes` are as of now. */
@@ -72,8 +85,14 @@ export interface InstanceSettings {
   readonly fence: bigint;
 }
 
-/** Instantiates `module` with a memory of its own. Throws `slot-failed` if it cannot start. */
-export function instantiate(module: WebAssembly.Module): ModuleExports {
+/** A module's exports and the functions that it calls. */
+export interface LoadedModule extends ModuleExports {
+  readonly udfs?: UdfHost;
+}
+
+/** Instantiates `module` with a memory of its own. Throws `slot-failed` if it cannot start, `invalid-udf` if a function cannot be loaded. */
+export function instantiate(module: WebAssembly.Module, functions: readonly UdfDefinition[] = []): LoadedModule {
+  const udfs = new UdfHost(functions);
   const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
   const imports: ModuleImports = {
     abort: (message, file, line, column) => {
@@ -85,10 +104,12 @@ export function instantiate(module: WebAssembly.Module): ModuleExports {
     log10: Math.log10,
     log2: Math.log2,
     pow: Math.pow,
+    udf: udfs.call,
   };
+  udfs.attach(memory.buffer);
   try {
     const instance = new WebAssembly.Instance(module, { env: { memory, ...imports } });
-    return { ...instance.exports, memory } as unknown as ModuleExports;
+    return { ...instance.exports, memory, udfs } as unknown as LoadedModule;
   } catch (error) {
     throw internalError("slot-failed", `cannot instantiate the module: ${String(error)}`, { cause: error });
   }
@@ -105,13 +126,13 @@ function managedText(memory: { readonly buffer: ArrayBuffer }, pointer: number):
 export class Instance {
   /** The whole memory; never detaches. */
   readonly memory: Uint8Array;
-  readonly #x: ModuleExports;
+  readonly #x: LoadedModule;
   readonly #view: DataView;
   readonly #program: Program;
   readonly #entry: OutputEntry = { frame: 0, length: 0, edge: 0, target: 0 };
 
   /** Checks the version and initialises. Throws `version-mismatch` for a module of another build. */
-  constructor(exports: ModuleExports, settings: InstanceSettings) {
+  constructor(exports: LoadedModule, settings: InstanceSettings) {
     this.#x = exports;
     this.#program = settings.program;
     this.memory = new Uint8Array(exports.memory.buffer);
@@ -321,6 +342,7 @@ export class Instance {
       position: position < 0n ? undefined : position,
       column: column === NO_COLUMN ? undefined : column,
       payload: this.memory.slice(at + ERROR_RECORD_HEADER, at + ERROR_RECORD_HEADER + length),
+      note: this.#view.getUint32(at + 8, true) === UDF_FAILED ? this.#x.udfs?.failure : undefined,
     };
   }
 

@@ -37,9 +37,12 @@ function rowError(program: Program, row: ErrorRow, describe: DescribeOrigin | un
   const name = program.vertices[row.vertex]?.name ?? "?";
   const column = columnName(program, row);
   const where = column === undefined ? "" : ` computing column "${column}"`;
-  return userError("row-error", `${ERROR_REASONS[row.reason] ?? "error"} in "${name}"${where}${origin(row, describe)}`, {
+  return userError("row-error", `${row.note ?? ERROR_REASONS[row.reason] ?? "error"} in "${name}"${where}${origin(row, describe)}`, {
     ...detailOf(row),
-    hint: "Guard the expression, for example with CASE or NULLIF, or filter such rows first.",
+    hint:
+      row.note === undefined
+        ? "Guard the expression, for example with CASE or NULLIF, or filter such rows first."
+        : "Correct the function, or keep such rows from it with CASE or WHERE.",
   });
 }
 

@@ -139,9 +139,12 @@ export const ERROR_REASONS = [
   "invalid argument",
   "result too large",
   "late row",
+  "user-defined function failed",
 ] as const;
 /** First reason that is a row error rather than bad data. */
 export const FIRST_ROW_ERROR = ERROR_REASONS.indexOf("integer overflow");
+/** The reason of rows on which a user-defined function failed. */
+export const UDF_FAILED = ERROR_REASONS.indexOf("user-defined function failed");
 /** The reason of late rows. */
 export const LATE_ROW = ERROR_REASONS.indexOf("late row");
 
@@ -156,4 +159,15 @@ export interface ModuleImports {
   log10(x: number): number;
   log2(x: number): number;
   pow(x: number, y: number): number;
+  /**
+   * Calls the function of `Program.udfs` with this `udfNumber` on one row. At `frame` is a cell of `UDF_CELL` for every argument, then one for the result. A cell: at 0 the
+   * value (i64, f64, or u32 address of a text), at 8 u32 length of a text, at 12 u32 whether it is present. The result's cell holds the address and
+   * length of the room for a text beforehand. Returns one of `UDF_OUTCOME`. Absent where the program has no functions.
+   */
+  udf?(number: number, frame: number): number;
 }
+
+/** Bytes of a cell. */
+export const UDF_CELL = 16;
+/** What `udf` returns. */
+export const UDF_OUTCOME = { null: 0, value: 1, failed: 2, tooLarge: 3 } as const;

@@ -73,8 +73,28 @@ export interface InExpression {
   readonly nullable: boolean;
 }
 
+/** A user-defined function applied to `arguments`, which have its parameters' types. NULL for a parameter that takes none gives NULL without a call. */
+export interface UdfExpression {
+  readonly kind: "udf";
+  readonly name: string;
+  /** `UdfDefinition.id` of one of the program's functions. */
+  readonly definition: string;
+  readonly arguments: readonly Expression[];
+  /** By argument: whether the function is called when it is NULL. */
+  readonly takesNull: readonly boolean[];
+  readonly type: ScalarType;
+  readonly nullable: boolean;
+}
+
 /** A scalar expression over the columns of one batch. */
-export type Expression = ColumnExpression | LiteralExpression | CallExpression | CaseExpression | CastExpression | InExpression;
+export type Expression =
+  | ColumnExpression
+  | LiteralExpression
+  | CallExpression
+  | CaseExpression
+  | CastExpression
+  | InExpression
+  | UdfExpression;
 
 /** Direct subexpressions, in evaluation order. */
 export function children(expression: Expression): readonly Expression[] {
@@ -83,6 +103,7 @@ export function children(expression: Expression): readonly Expression[] {
     case "literal":
       return [];
     case "call":
+    case "udf":
       return expression.arguments;
     case "case":
       return [...expression.branches.flatMap((b) => [b.condition, b.value]), expression.otherwise];
@@ -113,6 +134,7 @@ export function mapColumns(expression: Expression, replace: (column: ColumnExpre
     case "literal":
       return expression;
     case "call":
+    case "udf":
       return { ...expression, arguments: expression.arguments.map(map) };
     case "case":
       return {

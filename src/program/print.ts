@@ -150,6 +150,8 @@ export function printExpression(expression: Expression): string {
       const branches = expression.branches.map((b) => `when ${printExpression(b.condition)} then ${printExpression(b.value)}`);
       return `case ${branches.join(" ")} else ${printExpression(expression.otherwise)} end`;
     }
+    case "udf":
+      return `${expression.name}(${expression.arguments.map((a) => printExpression(a)).join(", ")})`;
     case "cast":
       return `${expression.safe ? "try_cast" : "cast"}(${printExpression(expression.value)} as ${printType(expression.type)})`;
     case "in":

@@ -6,6 +6,7 @@
  */
 import type { Column, RowSchema } from "../data/schema.ts";
 import type { Operator } from "./operator.ts";
+import type { UdfDefinition } from "./udf.ts";
 
 /**
  * How rows find their target subtask. `forward`: same subtask. `keyed`: by the key group of the hash of the columns
@@ -44,6 +45,8 @@ export interface Program {
   readonly version: 1;
   readonly vertices: readonly Vertex[];
   readonly edges: readonly Edge[];
+  /** User-defined functions that its expressions call, each once; absent: none. Generated code calls them by `udfNumber`. */
+  readonly udfs?: readonly UdfDefinition[];
   /** Hash over all fingerprints: what a state directory must match. */
   readonly fingerprint: string;
 }

@@ -9,6 +9,7 @@ import { children, type Expression } from "./expression.ts";
 import type { Aggregate, Operator } from "./operator.ts";
 import { type Edge, edgeSchema, inputSchema, inputs, outputs, type Program, type Vertex } from "./program.ts";
 import { SCALAR_FUNCTIONS } from "./scalar-function.ts";
+import { UDF_PARAMETERS_MAX, udfNumber, udfsOf } from "./udf.ts";
 
 /** Checks `program`; throws `invariant` at the first broken rule. */
 export function validateProgram(program: Program): void {
@@ -19,7 +20,10 @@ export function validateProgram(program: Program): void {
     fingerprints.add(vertex.fingerprint);
   }
   for (const [i, edge] of program.edges.entries()) validateEdge(program, edge, i);
+  const udfs = new Set(program.udfs?.map((udf) => udf.id));
+  assert(new Set([...udfs].map(udfNumber)).size === (program.udfs?.length ?? 0), "two functions of the program have one number");
   for (const vertex of program.vertices) {
+    for (const id of udfsOf(vertex.operator)) assert(udfs.has(id), `vertex ${vertex.id} calls function ${id}, which the program lacks`);
     validateInputs(program, vertex);
     validateOperator(program, vertex);
   }
@@ -208,6 +212,8 @@ function validateNode(expression: Expression, columns: readonly Column[], what: 
         assert(sameScalar(value.type, expression.type), `${what} has a CASE with branches of different types`);
       }
       return assert(sameScalar(expression.otherwise.type, expression.type), `${what} has a CASE with branches of different types`);
+    case "udf":
+      return assert(expression.arguments.length <= UDF_PARAMETERS_MAX, `${what} calls "${expression.name}" with too many arguments`);
     case "in":
       for (const item of expression.list) assert(item.value !== null, `${what} has NULL in a list`);
       return undefined;

@@ -22,6 +22,7 @@ export const CAST_INVALID_TEXT: i32 = 13;
 export const INVALID_ARGUMENT: i32 = 14;
 export const RESULT_TOO_LARGE: i32 = 15;
 export const LATE_ROW: i32 = 16;
+export const UDF_FAILED: i32 = 17;
 
 const CAPACITY: usize = 16 << 20;
 const PAYLOAD_MAX: usize = 1024;

@@ -32,6 +32,7 @@ import { renderPlace, type SourcePosition, SourceText, type Span } from "./sourc
  *
  * Types and calls
  * - `type-mismatch`: operand, argument or column types do not fit and no implicit cast exists
+ * - `invalid-function`: the text of a user-defined function is not one
  * - `invalid-argument`: a call's argument count or value is wrong
  * - `aggregate-misplaced`: an aggregate, window function or time window where it may not stand
  * - `not-grouped`: a column is neither grouped nor aggregated
@@ -75,6 +76,7 @@ export type DiagnosticCode =
   | "duplicate-name"
   | "duplicate-option"
   | "type-mismatch"
+  | "invalid-function"
   | "invalid-argument"
   | "aggregate-misplaced"
   | "not-grouped"

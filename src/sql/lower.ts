@@ -8,6 +8,7 @@ import { type Expression, mapColumns } from "../program/expression.ts";
 import { canonicalJson, type FingerprintInput, programFingerprint, sourceLabels, vertexFingerprint } from "../program/fingerprint.ts";
 import type { Operator, SourceOperator } from "../program/operator.ts";
 import { type Edge, type Exchange, PROGRAM_VERSION, type Program, type Vertex } from "../program/program.ts";
+import { type UdfDefinition, udfsOf } from "../program/udf.ts";
 import { validateProgram } from "../program/validate.ts";
 import type { AggregateNode, LogicalNode, LogicalPlan, LogicalSink, ScanNode, WindowJoinNode } from "./logical-plan.ts";
 import { nameVertex } from "./vertex-name.ts";
@@ -16,12 +17,20 @@ const FORWARD: Exchange = { kind: "forward" };
 const GATHER: Exchange = { kind: "gather" };
 const NO_ROWS: RowSchema = { columns: [], updating: false };
 
-/** Lowers a rewritten plan. The result passes `validateProgram`. */
-export function lowerPlan(plan: LogicalPlan): Program {
+/** Lowers a rewritten plan; of `udfs` the program takes those it calls. The result passes `validateProgram`. */
+export function lowerPlan(plan: LogicalPlan, udfs: readonly UdfDefinition[] = []): Program {
   const lowering = new Lowering();
   for (const sink of plan.sinks) lowering.addSink(sink);
   const { vertices, edges } = lowering;
-  const program: Program = { version: PROGRAM_VERSION, vertices, edges, fingerprint: programFingerprint(vertices) };
+  const called = new Set(vertices.flatMap((v) => [...udfsOf(v.operator)]));
+  const used = udfs.filter((udf) => called.has(udf.id));
+  const program: Program = {
+    version: PROGRAM_VERSION,
+    vertices,
+    edges,
+    ...(used.length === 0 ? {} : { udfs: used }),
+    fingerprint: programFingerprint(vertices),
+  };
   validateProgram(program);
   return program;
 }

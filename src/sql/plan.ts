@@ -5,7 +5,9 @@
 import { intervalToNs, parseInterval } from "../core/duration.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import type { Program } from "../program/program.ts";
+import type { UdfDefinition } from "../program/udf.ts";
 import type { BindContext } from "./binder/context.ts";
+import { bindFunction } from "./binder/create-function.ts";
 import { didYouMean } from "./binder/environment.ts";
 import { type CollectedSink, finishSink, matchFields, writeMemoryTable } from "./binder/insert.ts";
 import { bindQuery, renamed } from "./binder/query.ts";
@@ -16,13 +18,15 @@ import type { LogicalPlan } from "./logical-plan.ts";
 import { lowerPlan } from "./lower.ts";
 import type { ParsedScript } from "./parsed-script.ts";
 import { rewritePlan } from "./rewrite/rewrite.ts";
-import type { CreateTable, CreateView, Insert, QueryStatement, SetVariable, Statement } from "./statement.ts";
+import type { CreateFunction, CreateTable, CreateView, Insert, QueryStatement, SetVariable, Statement } from "./statement.ts";
 
 /** What planning needs besides the script. */
 export interface PlanContext {
   readonly connectors: readonly ConnectorSpec[];
   /** Connector of bare SELECTs; `preview` by default. It must be formatted and have no required options. */
   readonly defaultSink?: string;
+  /** User-defined functions that queries may call; CREATE FUNCTION adds to them. */
+  readonly udfs?: readonly UdfDefinition[];
   /** TTL of updating operators until SET changes it, in ms; 24 hours by default, 0: none. */
   readonly updatingTtlMs?: number;
 }
@@ -55,7 +59,7 @@ export function planScript(parsed: ParsedScript, context: PlanContext): PlannedS
   const bound = planner.finish();
   if (bound === undefined || parsed.diagnostics.hasErrors) return { ok: false, diagnostics: parsed.diagnostics.all() };
   const rewritten = rewritePlan(bound);
-  const program = lowerPlan(rewritten);
+  const program = lowerPlan(rewritten, planner.udfs);
   return { ok: true, program, bound, rewritten, explain: planner.explain, diagnostics: parsed.diagnostics.all() };
 }
 
@@ -67,6 +71,7 @@ class ScriptPlanner {
   readonly #sinks = new Map<string, CollectedSink>();
   #queries = 0;
   #previews = 0;
+  readonly #udfs: Map<string, UdfDefinition>;
   #ttlMs: number;
   explain = false;
 
@@ -74,11 +79,16 @@ class ScriptPlanner {
     this.#parsed = parsed;
     this.#plan = plan;
     this.#ttlMs = plan.updatingTtlMs ?? DEFAULT_TTL_MS;
+    this.#udfs = new Map(plan.udfs?.map((udf) => [udf.name.toLowerCase(), udf]));
+  }
+
+  get udfs(): readonly UdfDefinition[] {
+    return [...this.#udfs.values()];
   }
 
   get #context(): BindContext {
     const { sql, diagnostics } = this.#parsed;
-    return { sql, diagnostics, catalog: this.#catalog, ttlMs: this.#ttlMs, ctes: new Map() };
+    return { sql, diagnostics, catalog: this.#catalog, udfs: this.#udfs, ttlMs: this.#ttlMs, ctes: new Map() };
   }
 
   add(statement: Statement): void {
@@ -97,11 +107,24 @@ class ScriptPlanner {
         this.explain = true;
         return this.add(statement.statement);
       case "create-function":
-        return this.#unsupported(statement, "CREATE FUNCTION is not supported yet");
+        return this.#createFunction(statement);
       case "show-tables":
       case "describe":
         return this.#unsupported(statement, "SHOW and DESCRIBE are not supported in a script that is run");
     }
+  }
+
+  #createFunction(statement: CreateFunction): void {
+    const { diagnostics } = this.#parsed;
+    const udf = bindFunction(diagnostics, statement);
+    if (udf === undefined) return;
+    const key = udf.name.toLowerCase();
+    if (this.#udfs.has(key) && !statement.orReplace) {
+      return diagnostics.error("duplicate-name", statement.name.span, `function "${udf.name}" already exists`, {
+        hint: "Write CREATE OR REPLACE FUNCTION to replace it for this script.",
+      });
+    }
+    this.#udfs.set(key, udf);
   }
 
   #unsupported(statement: Statement, message: string): void {

@@ -41,7 +41,6 @@ describe("wadi", function () {
       [["run", "--parallelism", "0", "copy.sql"], /--parallelism must be a whole number from 1 to 4096, not 0/],
       [["run", "--late", "never", "copy.sql"], /--late must be one of "count", "fail", not "never"/],
       [["run", "--checkpoint-interval", "soon", "copy.sql"], /--checkpoint-interval "soon" is not a duration/],
-      [["run", "--udf", "f.ts", "copy.sql"], /user-defined functions are not supported yet/],
       [["run", "--param", "x", "copy.sql"], /parameter "x" is not of the form name=value/],
       [["run", "missing.sql"], /SQL file "missing.sql" does not exist/],
       [["run", "copy.sql", "more.sql"], /takes one SQL file, and "more.sql" is one more/],

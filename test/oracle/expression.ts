@@ -17,6 +17,8 @@ export function evaluate(expression: Expression, row: readonly Value[]): Value {
         expression.arguments.map((argument) => () => evaluate(argument, row)),
         expression.type,
       );
+    case "udf":
+      throw new Error(`the oracle does not call "${expression.name}"`);
     case "case": {
       const branch = expression.branches.find((b) => evaluate(b.condition, row) === true);
       return evaluate(branch?.value ?? expression.otherwise, row);

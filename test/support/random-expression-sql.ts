@@ -102,6 +102,8 @@ export function expressionSql(expression: Expression, names: readonly string[], 
       return `${expression.safe ? "TRY_CAST" : "CAST"}(${sql(expression.value)} AS ${typeSql(expression.type, dialect)})`;
     case "in":
       return `(${sql(expression.value)} IN (${expression.list.map(sql).join(", ")}))`;
+    case "udf":
+      return `${expression.name}(${expression.arguments.map(sql).join(", ")})`;
     case "call":
       return callSql(expression, sql, dialect);
   }

@@ -136,12 +136,26 @@ async function againstDuckDb(
   return { benchmark: name, rows, pairs, figures, checksum, notes: [] };
 }
 
-/** One slot against two, the window benchmark's pipeline. */
+/** Two pipelines of one slot each, at the same time and with nothing in common: what the machine's two processors give at best. */
+async function independent({ rows }: BenchmarkOptions, { input, mine }: Input): Promise<Cost> {
+  const outputs = [mine, `${mine}.second`];
+  for (const output of outputs) rmSync(output, { force: true });
+  const costs = await Promise.all(outputs.map((output) => runWadi(WINDOW.wadi(input, output), rows)));
+  for (const output of outputs) rmSync(output, { force: true });
+  return {
+    cpuSeconds: costs.reduce((sum, cost) => sum + cost.cpuSeconds, 0) / outputs.length,
+    wallSeconds: Math.max(...costs.map((cost) => cost.wallSeconds)) / outputs.length,
+  };
+}
+
+/** One slot against two, the window benchmark's pipeline; beside them two processes that share nothing, as the machine's own limit. */
 async function slots(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { rows, pairs, say } = options;
-  const { input, mine } = prepare(options);
+  const files = prepare(options);
+  const { input, mine } = files;
   const one: Cost[] = [];
   const two: Cost[] = [];
+  const apart: Cost[] = [];
   let checksum = "";
   for (let pair = 1; pair <= pairs; pair++) {
     const sums: string[] = [];
@@ -155,7 +169,9 @@ async function slots(options: BenchmarkOptions): Promise<BenchmarkResult> {
     }
     [checksum = ""] = sums;
     if (sums[0] !== sums[1]) throw internalError("invariant", `one slot's checksum is ${sums[0]}, that of two ${sums[1]}`);
-    say(`pair ${pair}: one slot ${one.at(-1)?.wallSeconds.toFixed(2)} s, two ${two.at(-1)?.wallSeconds.toFixed(2)} s`);
+    apart.push(await independent(options, files));
+    const seconds = [one, two, apart].map((costs) => costs.at(-1)?.wallSeconds.toFixed(2));
+    say(`pair ${pair}: one slot ${seconds[0]} s, two ${seconds[1]} s, two processes apart ${seconds[2]} s for as many rows`);
   }
   rmSync(mine, { force: true });
   const figures = [
@@ -174,6 +190,16 @@ async function slots(options: BenchmarkOptions): Promise<BenchmarkResult> {
       1.15,
     ),
     figure(
+      "two processes apart, wall",
+      "× one",
+      apart.map((c, i) => (one[i]?.wallSeconds ?? 0) / c.wallSeconds),
+    ),
+    figure(
+      "CPU per row of two processes apart",
+      "× one",
+      apart.map((c, i) => c.cpuSeconds / (one[i]?.cpuSeconds ?? 1)),
+    ),
+    figure(
       "one slot, wall",
       "M rows / s",
       one.map((c) => rate(rows, c.wallSeconds)),
@@ -184,7 +210,14 @@ async function slots(options: BenchmarkOptions): Promise<BenchmarkResult> {
       two.map((c) => rate(rows, c.wallSeconds)),
     ),
   ];
-  return { benchmark: "slots", rows, pairs, figures, checksum, notes: ["wall figures need two idle cores: see the machine's load"] };
+  return {
+    benchmark: "slots",
+    rows,
+    pairs,
+    figures,
+    checksum,
+    notes: ["wall figures need two idle cores: see the machine's load", "processes apart share nothing: what they lose, the machine takes"],
+  };
 }
 
 /** The window pipeline with a checkpoint every second against none. */

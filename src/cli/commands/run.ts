@@ -12,13 +12,13 @@ import { type RunOptions, type RunSummary, runPipeline } from "../../worker/embe
 import { compileOnce } from "../compile.ts";
 import { EXIT, print, say, sayDiagnostics } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
-import { planText, readScript } from "../script.ts";
+import { planText, readScript, readUdfs } from "../script.ts";
 
 /** Arguments of the command. */
 export interface RunArguments {
   readonly query: string;
   readonly parameters: ReadonlyMap<string, string>;
-  /** Files of functions: refused as long as there are none. */
+  /** TypeScript files of functions. */
   readonly udfs: readonly string[];
   readonly parallelism: number;
   readonly workers: number;
@@ -37,7 +37,7 @@ export async function run(args: RunArguments, loaded: LoadedConfig): Promise<num
   let progress: ProgressLine | undefined;
   try {
     const script = await readScript(args.query);
-    const { planned, diagnostics } = await planText(script, args.parameters, "stdout");
+    const { planned, diagnostics } = await planText(script, args.parameters, "stdout", await readUdfs(args.udfs));
     for (const warning of loaded.warnings) say(`warning: ${warning}`);
     sayDiagnostics(diagnostics, script);
     if (planned === undefined) return EXIT.usage;
@@ -60,12 +60,6 @@ export async function run(args: RunArguments, loaded: LoadedConfig): Promise<num
 }
 
 function checkArguments(args: RunArguments): void {
-  const [udf] = args.udfs;
-  if (udf !== undefined) {
-    throw userError("unsupported", `user-defined functions are not supported yet: --udf "${udf}"`, {
-      hint: "Write the function as a SQL expression.",
-    });
-  }
   if (args.stateDir !== undefined || !args.ignoreState) return;
   throw userError("invalid-usage", "--ignore-state needs --state-dir", { hint: "Without --state-dir every run starts from nothing." });
 }

@@ -8,6 +8,7 @@ import type { ScalarFunction } from "../functions/scalar-call.ts";
 import { columnAt } from "../logical-plan.ts";
 import { type Bound, scalar, UNKNOWN } from "./bound.ts";
 import { accessFields, didYouMean, type Environment, fail } from "./environment.ts";
+import { bindUdfCall } from "./udf-call.ts";
 
 /** How the caller binds an expression; passed in because calls and expressions refer to each other. */
 export type BindExpression = (env: Environment, expr: Expr) => Bound;
@@ -39,6 +40,8 @@ export function bindCall(env: Environment, call: CallExpr, bind: BindExpression)
   if (aggregateFunction(name) !== undefined) return bindAggregateCall(env, call, name);
   const planner = bindPlannerFunction(env, call, name, bind);
   if (planner !== undefined) return planner;
+  const udf = env.udfs.get(name);
+  if (udf !== undefined) return refuseAggregateSyntax(env, call, name) ? UNKNOWN : bindUdfCall(env, call, udf, bind);
   const row = scalarFunction(name);
   if (row === undefined) return unknownFunction(env, call, name);
   return bindScalarCall(env, call, name, row, bind);
@@ -58,7 +61,13 @@ function bindAggregateCall(env: Environment, call: CallExpr, name: string): Boun
 function unknownFunction(env: Environment, call: CallExpr, name: string): Bound {
   const kind = missingFunction(name);
   if (kind !== undefined) return fail(env, "unsupported-syntax", call.span, `${kind} ${name} is not supported yet`);
-  return fail(env, "unknown-function", call.name.span, `function "${name}" does not exist`, didYouMean(name, functionNames()));
+  return fail(
+    env,
+    "unknown-function",
+    call.name.span,
+    `function "${name}" does not exist`,
+    didYouMean(name, [...functionNames(), ...env.udfs.keys()]),
+  );
 }
 
 /** DISTINCT, FILTER, ORDER BY and the like belong to aggregates. */

@@ -3,6 +3,7 @@
  * exactly first, then without regard to case; quoted names exactly.
  */
 import { nearestName } from "../../core/nearest.ts";
+import type { UdfDefinition } from "../../program/udf.ts";
 import type { Expr } from "../ast.ts";
 import type { Advice, DiagnosticCode, DiagnosticCollector } from "../diagnostics.ts";
 import type { LogicalNode } from "../logical-plan.ts";
@@ -39,6 +40,8 @@ export interface Grouping {
 /** The environment of one expression. */
 export interface Environment {
   readonly diagnostics: DiagnosticCollector;
+  /** User-defined functions by lower-case name. */
+  readonly udfs: ReadonlyMap<string, UdfDefinition>;
   readonly scope: Scope;
   /** For messages: `WHERE`, `GROUP BY`, `an aggregate`. */
   readonly clause: string;

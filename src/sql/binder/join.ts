@@ -60,7 +60,7 @@ function moveColumns(value: Bound, move: (index: number) => number): Bound {
 
 /** The condition over the pair's columns, or `undefined` after reporting. */
 function bindCondition(context: BindContext, join: Join, left: Scope, right: Scope, pairs: Scope): Expression | undefined {
-  const env: Environment = { diagnostics: context.diagnostics, scope: pairs, clause: "a join condition" };
+  const env: Environment = { diagnostics: context.diagnostics, udfs: context.udfs, scope: pairs, clause: "a join condition" };
   switch (join.condition.kind) {
     case "on":
       return requireBoolean(env, bindExpression(env, join.condition.expr), "a join condition", join.condition.expr.span);

@@ -26,7 +26,12 @@ export function bindSelect(context: BindContext, select: Select, bindQuery: Bind
   refuseUnsupported(context, select);
   const from = bindFrom(context, select, bindQuery);
   if (from === undefined) return undefined;
-  const env: Environment = { diagnostics: context.diagnostics, scope: filtered(context, select.where, from, "WHERE"), clause: "SELECT" };
+  const env: Environment = {
+    diagnostics: context.diagnostics,
+    udfs: context.udfs,
+    scope: filtered(context, select.where, from, "WHERE"),
+    clause: "SELECT",
+  };
   const projected = isGrouped(select) ? bindGrouped(context, select, env) : bindPlain(context, select, env);
   if (projected === undefined) return undefined;
   return select.distinct ? distinct(context, projected) : projected;
@@ -59,7 +64,7 @@ function bindFrom(context: BindContext, select: Select, bindQuery: BindQuery): S
 /** The scope with only the rows for which `condition` is true. */
 function filtered(context: BindContext, condition: Expr | undefined, scope: Scope, clause: string): Scope {
   if (condition === undefined) return scope;
-  const env: Environment = { diagnostics: context.diagnostics, scope, clause };
+  const env: Environment = { diagnostics: context.diagnostics, udfs: context.udfs, scope, clause };
   const predicate = requireBoolean(env, bindExpression(env, condition), `the condition of ${clause}`, condition.span);
   return predicate === undefined ? scope : { ...scope, node: makeFilter(scope.node, predicate) };
 }

@@ -90,7 +90,7 @@ interface Generated {
 
 /** Generated columns see the physical ones only. */
 function bindGenerated(context: BindContext, table: CreateTable, scope: Scope): Generated[] | undefined {
-  const env: Environment = { diagnostics: context.diagnostics, scope, clause: "a generated column" };
+  const env: Environment = { diagnostics: context.diagnostics, udfs: context.udfs, scope, clause: "a generated column" };
   const generated = table.columns.filter((c) => c.generated !== undefined).map((c) => bindGeneratedColumn(env, c));
   return generated.every((g) => g !== undefined) ? generated : undefined;
 }
@@ -160,7 +160,7 @@ function timestampColumn(context: BindContext, scope: Scope, ident: Ident, table
 }
 
 function watermarkExpression(context: BindContext, scope: Scope, expr: Parameters<typeof bindExpression>[1]): Expression | undefined {
-  const value = bindExpression({ diagnostics: context.diagnostics, scope, clause: "a watermark" }, expr);
+  const value = bindExpression({ diagnostics: context.diagnostics, udfs: context.udfs, scope, clause: "a watermark" }, expr);
   if (value.kind === "unknown") return undefined;
   if (value.kind === "scalar" && value.expression.type.kind === "timestamp") return value.expression;
   context.diagnostics.error("invalid-watermark", expr.span, `a watermark must be TIMESTAMP, not ${printType(describeType(value))}`);

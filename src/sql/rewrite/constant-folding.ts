@@ -60,6 +60,8 @@ export function fold(expression: Expression): Expression {
       return expression;
     case "call":
       return foldCall({ ...expression, arguments: expression.arguments.map((a) => fold(a)) });
+    case "udf":
+      return { ...expression, arguments: expression.arguments.map((a) => fold(a)) };
     case "case":
       return foldCase(expression);
     case "cast":

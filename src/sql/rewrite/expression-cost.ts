@@ -23,7 +23,7 @@ const CHEAP: ReadonlySet<ScalarFunctionName> = new Set<ScalarFunctionName>([
 /** True for columns, literals and one simple operation on them that is not over text. */
 export function isCheap(expression: Expression): boolean {
   const parts = children(expression);
-  if (parts.length === 0) return true;
+  if (parts.length === 0) return expression.kind !== "udf";
   if (expression.kind !== "call" || !CHEAP.has(expression.function)) return false;
   return parts.every((p) => children(p).length === 0 && p.type.kind !== "text" && p.type.kind !== "decimal");
 }
@@ -67,6 +67,7 @@ const SAFE: ReadonlySet<ScalarFunctionName> = new Set<ScalarFunctionName>([
 /** Whether evaluating an expression can be a row error. True when in doubt. */
 export function canFail(expression: Expression): boolean {
   if (children(expression).some((c) => canFail(c))) return true;
+  if (expression.kind === "udf") return true;
   if (expression.kind === "cast") return !expression.safe && !isWidening(expression);
   if (expression.kind !== "call") return false;
   const isFloat = expression.type.kind === "float64" || expression.type.kind === "float32";
