@@ -7,13 +7,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { chmodSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
-import { toAppError, userError } from "../core/errors.ts";
+import { type AppError, toAppError, userError } from "../core/errors.ts";
 import { makeFolder } from "../storage/make-folder.ts";
-import { keepingBatches } from "./embedded-batches.ts";
+import { EmbeddedServer } from "./embedded-server.ts";
 
 /** Where an embedded database lives. */
 export interface EmbeddedOptions {
@@ -21,6 +21,8 @@ export interface EmbeddedOptions {
   readonly folder: string;
   /** Folder of templates, shared by all of the user's databases; undefined: none is kept. */
   readonly cacheFolder: string | undefined;
+  /** The database broke: nothing is answered any more, the folder can be opened again. */
+  readonly onFailure: (error: AppError) => void;
 }
 
 /** A running embedded database. */
@@ -38,7 +40,8 @@ export const EMBEDDED_USER = "postgres";
 /** Its only database. */
 export const EMBEDDED_DATABASE = "postgres";
 
-const CONNECTIONS_MAX = 128;
+/** Our transactions do not wait for anything but the database. */
+const IDLE_LIMIT_MS = 5_000;
 /** The release of PostgreSQL in the locked PGlite: the data directory's format. */
 const FORMAT = "18";
 /** Longest path of a unix socket, with some room: https://man7.org/linux/man-pages/man7/unix.7.html */
@@ -55,12 +58,12 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Em
   const socket = socketFolder(options.folder);
   const path = join(socket.folder, `.s.PGSQL.${EMBEDDED_PORT}`);
   rmSync(path, { force: true });
-  const server = new PGLiteSocketServer({ db: keepingBatches(db), path, maxConnections: CONNECTIONS_MAX });
-  await server.start();
+  const server = new EmbeddedServer({ db, path, idleLimitMs: IDLE_LIMIT_MS, onFailure: options.onFailure });
+  await server.listen();
   return {
     host: socket.folder,
     async close() {
-      await server.stop();
+      await server.close();
       await db.close();
       rmSync(path, { force: true });
       if (socket.temporary) rmSync(socket.folder, { recursive: true, force: true });
@@ -101,7 +104,7 @@ async function createData(data: string, cacheFolder: string | undefined): Promis
 
 /** A template belongs to one release of PGlite. */
 function templateVersion(): string {
-  const path = new URL("../package.json", import.meta.resolve("@electric-sql/pglite"));
+  const path = join(dirname(createRequire(import.meta.url).resolve("@electric-sql/pglite")), "..", "package.json");
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
 

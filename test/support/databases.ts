@@ -4,12 +4,11 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { Client } from "pg";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/connection.ts";
-import { keepingBatches } from "../../src/db/embedded-batches.ts";
+import { type EmbeddedDatabase, openEmbeddedDatabase } from "../../src/db/embedded.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A server on which tests make databases. */
@@ -32,24 +31,27 @@ const DEFAULTS = {
   statementTimeoutMs: 0,
 } as const satisfies DatabaseOptions;
 
-/** PGlite in memory. It takes seconds to start and has one database: `create` empties it, so only the newest may be used. */
+/** PGlite as on a laptop. It has one database: `create` empties it, so only the newest may be used. */
 export function startPglite(): DatabaseServer {
-  let running: { db: PGlite; server: PGLiteSocketServer; host: string } | undefined;
+  let running: EmbeddedDatabase | undefined;
   return {
     async create() {
-      if (running === undefined) {
-        const host = temporaryFolder("pglite");
-        const db = await PGlite.create();
-        const server = new PGLiteSocketServer({ db: keepingBatches(db), path: join(host, ".s.PGSQL.5432"), maxConnections: 32 });
-        await server.start();
-        running = { db, server, host };
-      }
-      await running.db.exec("drop schema public cascade; create schema public");
-      return { ...DEFAULTS, host: running.host };
+      const onFailure = (error: Error): never => {
+        throw error;
+      };
+      running ??= await openEmbeddedDatabase({
+        folder: temporaryFolder("pglite"),
+        cacheFolder: join(homedir(), ".cache", "wadi"),
+        onFailure,
+      });
+      const options = { ...DEFAULTS, host: running.host };
+      const db = openDatabase({ ...options, connections: 1 });
+      await db.raw("drop schema public cascade; create schema public");
+      await db.destroy();
+      return options;
     },
     async stop() {
-      await running?.server.stop();
-      await running?.db.close();
+      await running?.close();
     },
   };
 }

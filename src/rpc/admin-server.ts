@@ -1,0 +1,111 @@
+/**
+ * The small HTTP server that every process of the system has for its operators: is it well (/status), what is it (/name, /details), how is
+ * it set (/config, secrets masked), what does it count (/metrics, Prometheus text). It changes nothing. Bound beyond loopback it does not
+ * answer /config and /details, which tell strangers too much.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isIP } from "node:net";
+import { type Config, printConfig } from "../core/config.ts";
+import { toAppError } from "../core/errors.ts";
+import { type ListenAddress, listen } from "./listen.ts";
+
+/** How a process is. */
+export interface ProcessStatus {
+  /** Whether it does its work: 200 or 503. */
+  readonly ok: boolean;
+  /** What is wrong, or worth knowing, in words; by part. */
+  readonly details?: Readonly<Record<string, string>>;
+}
+
+/** What the server tells. */
+export interface AdminOptions {
+  /** Of the process: "controller". */
+  readonly name: string;
+  readonly release: string;
+  readonly config: Config;
+  /** A prom-client `Registry`, or what answers like one. */
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  readonly status: () => ProcessStatus;
+}
+
+interface Answer {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const TEXT = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json";
+
+/** See the file's comment. */
+export class AdminServer {
+  readonly #options: AdminOptions;
+  readonly #server: Server;
+  #private = true;
+
+  constructor(options: AdminOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => void this.#handle(request, response));
+    // A process that ends does not wait for a scraper that holds its connection.
+    this.#server.keepAliveTimeout = 5_000;
+  }
+
+  /** Starts to listen; the port. Throws as `listen` does. */
+  listen(address: ListenAddress): Promise<number> {
+    this.#private = isLoopback(address.host);
+    return listen(this.#server, address);
+  }
+
+  /** Ends all connections and stops listening. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { code, type, body } = await this.#answer(request);
+    response.writeHead(code, { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" });
+    response.end(request.method === "HEAD" ? "" : body);
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    if (request.method !== "GET" && request.method !== "HEAD") return { code: 405, type: TEXT, body: "only GET\n" };
+    const path = (request.url ?? "/").split("?")[0];
+    const { name, release, config, metrics, status } = this.#options;
+    try {
+      switch (path) {
+        case "/status": {
+          const { ok, details = {} } = status();
+          return { code: ok ? 200 : 503, type: JSON_TYPE, body: `${JSON.stringify({ status: ok ? "ok" : "failing", ...details })}\n` };
+        }
+        case "/name":
+          return { code: 200, type: TEXT, body: `${name}\n` };
+        case "/metrics":
+          return { code: 200, type: metrics.contentType, body: await metrics.metrics() };
+        case "/details":
+          if (!this.#private) return NOT_HERE;
+          return {
+            code: 200,
+            type: JSON_TYPE,
+            body: `${JSON.stringify({ service: name, release, node: process.version, pid: process.pid })}\n`,
+          };
+        case "/config":
+          return this.#private ? { code: 200, type: "application/toml", body: printConfig(config) } : NOT_HERE;
+        default:
+          return { code: 404, type: TEXT, body: "there are /status, /name, /metrics, /details and /config\n" };
+      }
+    } catch (error) {
+      return { code: 500, type: TEXT, body: `${toAppError(error).message}\n` };
+    }
+  }
+}
+
+const NOT_HERE: Answer = { code: 403, type: TEXT, body: "answered on loopback only\n" };
+
+/** Whether an address is reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1" || host === "::ffff:127.0.0.1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
