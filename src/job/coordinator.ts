@@ -7,6 +7,7 @@
  */
 import { assert } from "../core/assert.ts";
 import type { ErrorRecord } from "../core/errors.ts";
+import { type Marks, mark, NO_MARKS } from "./marks.ts";
 
 /** What does not change during a run. */
 export interface CoordinatorConfig {
@@ -24,7 +25,10 @@ export interface CoordinatorConfig {
 /** How a run ended. */
 export type RunOutcome = "finished" | "stopped" | "failed";
 
-/** What happened. */
+/** Why an epoch is taken. `final`: all sources have ended. */
+export type EpochPurpose = "scheduled" | "stopping" | "final";
+
+/** What happened. Doubles change nothing. */
 export type CoordinatorEvent =
   | { readonly kind: "slot-ready"; readonly subtask: number }
   /** The checkpoint interval has passed. */
@@ -32,16 +36,20 @@ export type CoordinatorEvent =
   /** A slot's sources have sent a barrier. */
   | { readonly kind: "epoch-started"; readonly epoch: number }
   /** One vertex of one subtask has stored its part. */
-  | { readonly kind: "vertex-reported"; readonly epoch: number }
+  | { readonly kind: "vertex-reported"; readonly epoch: number; readonly vertex: number; readonly subtask: number }
   /** All vertices of a slot have ended. */
   | { readonly kind: "slot-ended"; readonly subtask: number }
   /** The effect `complete` succeeded. */
   | { readonly kind: "epoch-recorded"; readonly epoch: number }
+  /** A slot was told by another controller that `epoch`, and with it all before, counts. */
+  | { readonly kind: "epoch-known-complete"; readonly epoch: number }
   /** A slot's sinks have published an epoch. */
-  | { readonly kind: "slot-committed"; readonly epoch: number }
+  | { readonly kind: "slot-committed"; readonly epoch: number; readonly subtask: number }
   | { readonly kind: "slot-closed"; readonly subtask: number }
   /** Checkpoint, then stop. */
   | { readonly kind: "stop-requested" }
+  /** Close without another checkpoint; what is not published yet stays staged. */
+  | { readonly kind: "abandoned" }
   | { readonly kind: "failed"; readonly error: ErrorRecord };
 
 /** What the caller has to do, in order. */
@@ -60,10 +68,12 @@ export type CoordinatorEffect =
   | { readonly kind: "done"; readonly outcome: RunOutcome; readonly error: ErrorRecord | undefined };
 
 /** An epoch that has begun and is not complete and committed yet. */
-interface OpenEpoch {
+export interface OpenEpoch {
   readonly epoch: number;
-  readonly reports: number;
-  readonly commits: number;
+  /** By vertex · parallelism + subtask. */
+  readonly reports: Marks;
+  /** By subtask. */
+  readonly commits: Marks;
   readonly phase: "collecting" | "completing" | "committing";
 }
 
@@ -71,9 +81,10 @@ interface OpenEpoch {
 export interface CoordinatorState {
   readonly config: CoordinatorConfig;
   readonly phase: "starting" | "running" | "stopping" | "closing" | "done";
-  readonly ready: number;
-  readonly ended: number;
-  readonly closed: number;
+  /** Slots by subtask. */
+  readonly ready: Marks;
+  readonly ended: Marks;
+  readonly closed: Marks;
   readonly stopWanted: boolean;
   /** Newest epoch that began. */
   readonly started: number;
@@ -92,22 +103,31 @@ export interface CoordinatorStep {
   readonly effects: readonly CoordinatorEffect[];
 }
 
-/** The state before any slot is ready. */
-export function startCoordinator(config: CoordinatorConfig): CoordinatorState {
-  const { restoredEpoch, stopAfterCheckpoint } = config;
+/**
+ * The state before any slot is ready. `recorded`: epochs that this run has completed under another controller, ascending and newer than the
+ * restored one; their commits may be under way.
+ */
+export function startCoordinator(config: CoordinatorConfig, recorded: readonly number[] = []): CoordinatorState {
+  const complete = recorded.at(-1) ?? config.restoredEpoch;
   return {
     config,
     phase: "starting",
-    ready: 0,
-    ended: 0,
-    closed: 0,
+    ready: NO_MARKS,
+    ended: NO_MARKS,
+    closed: NO_MARKS,
     stopWanted: false,
-    started: restoredEpoch,
-    complete: restoredEpoch,
-    lastEpoch: stopAfterCheckpoint,
-    open: [],
+    started: complete,
+    complete,
+    lastEpoch: config.stopAfterCheckpoint,
+    open: recorded.map((epoch) => ({ epoch, reports: NO_MARKS, commits: NO_MARKS, phase: "committing" })),
     finished: false,
   };
+}
+
+/** What an epoch that is or would be the newest is taken for. */
+export function purposeOf(state: CoordinatorState, epoch: number): EpochPurpose {
+  if (epoch !== state.lastEpoch) return "scheduled";
+  return allEnded(state) ? "final" : "stopping";
 }
 
 /** What follows from `event`. Events that come too late (a report of a run that has failed) change nothing. */
@@ -115,40 +135,49 @@ export function stepCoordinator(state: CoordinatorState, event: CoordinatorEvent
   if (state.phase === "done") return { state, effects: [] };
   switch (event.kind) {
     case "slot-ready":
-      return slotReady(state);
+      return slotReady(state, event.subtask);
     case "checkpoint-due":
       return checkpointDue(state);
     case "epoch-started":
       return epochStarted(state, event.epoch);
     case "vertex-reported":
-      return advance(update(state, event.epoch, (open) => ({ ...open, reports: open.reports + 1 })));
+      return vertexReported(state, event);
     case "slot-ended":
-      return slotEnded({ ...state, ended: state.ended + 1 });
+      return stopIfEnded({ ...state, ended: mark(state.ended, event.subtask) });
     case "epoch-recorded":
       return epochRecorded(state, event.epoch);
+    case "epoch-known-complete":
+      return epochKnownComplete(state, event.epoch);
     case "slot-committed":
-      return slotCommitted(
-        update(state, event.epoch, (open) => ({ ...open, commits: open.commits + 1 })),
-        event.epoch,
-      );
+      return slotCommitted(state, event.epoch, event.subtask);
     case "slot-closed":
-      return slotClosed({ ...state, closed: state.closed + 1 });
+      return slotClosed({ ...state, closed: mark(state.closed, event.subtask) });
     case "stop-requested":
       return stopRequested({ ...state, stopWanted: true });
+    case "abandoned":
+      return closing({ ...state, finished: false });
     case "failed":
       return { state: { ...state, phase: "done" }, effects: [{ kind: "done", outcome: "failed", error: event.error }] };
   }
 }
 
-function slotReady(state: CoordinatorState): CoordinatorStep {
-  const ready = state.ready + 1;
-  if (ready < state.config.parallelism) return { state: { ...state, ready }, effects: [] };
-  const running: CoordinatorState = { ...state, ready, phase: "running" };
-  const { stopAfterCheckpoint, restoredEpoch } = state.config;
-  const nothingToDo = stopAfterCheckpoint !== undefined && stopAfterCheckpoint <= restoredEpoch;
-  if (nothingToDo) return { state: { ...running, phase: "closing" }, effects: [{ kind: "run" }, { kind: "close", finished: false }] };
-  const next = running.stopWanted ? stopRequested(running) : { state: running, effects: [] };
+function slotReady(before: CoordinatorState, subtask: number): CoordinatorStep {
+  const state = { ...before, ready: mark(before.ready, subtask) };
+  if (state.phase !== "starting" || state.ready.count < state.config.parallelism) return { state, effects: [] };
+  const running: CoordinatorState = { ...state, phase: "running" };
+  const next = afterReady(running);
   return { state: next.state, effects: [{ kind: "run" }, ...next.effects] };
+}
+
+function afterReady(state: CoordinatorState): CoordinatorStep {
+  const { stopAfterCheckpoint } = state.config;
+  if (stopAfterCheckpoint !== undefined && stopAfterCheckpoint <= state.complete) return closing(state);
+  return state.stopWanted ? stopRequested(state) : stopIfEnded(state);
+}
+
+function closing(state: CoordinatorState): CoordinatorStep {
+  if (state.phase === "closing") return { state, effects: [] };
+  return { state: { ...state, phase: "closing" }, effects: [{ kind: "close", finished: state.finished }] };
 }
 
 function checkpointDue(state: CoordinatorState): CoordinatorStep {
@@ -165,22 +194,25 @@ function begin(state: CoordinatorState, stop: boolean): CoordinatorStep {
 
 /** `state` with all epochs up to `epoch` begun. */
 function opened(state: CoordinatorState, epoch: number): CoordinatorState {
+  if (epoch <= state.started) return state;
   const open = [...state.open];
-  for (let e = state.started + 1; e <= epoch; e++) open.push({ epoch: e, reports: 0, commits: 0, phase: "collecting" });
-  return { ...state, open, started: Math.max(state.started, epoch) };
+  for (let e = state.started + 1; e <= epoch; e++) open.push({ epoch: e, reports: NO_MARKS, commits: NO_MARKS, phase: "collecting" });
+  return { ...state, open, started: epoch };
 }
 
-/** By row count a slot begins an epoch by itself; vertices that have ended learn of it from here. */
+/** By row count a slot begins an epoch by itself; vertices that have ended learn of it from here, as do slots that another controller missed. */
 function epochStarted(state: CoordinatorState, epoch: number): CoordinatorStep {
-  if (epoch <= state.started) return { state, effects: [] };
+  if (epoch <= state.started || state.phase === "closing") return { state, effects: [] };
   return { state: opened(state, epoch), effects: [{ kind: "trigger", epoch, stop: false }] };
 }
 
+function allEnded(state: CoordinatorState): boolean {
+  return state.ended.count === state.config.parallelism;
+}
+
 /** The last checkpoint, so that the sinks commit all that is left. */
-function slotEnded(state: CoordinatorState): CoordinatorStep {
-  if (state.ended < state.config.parallelism || state.phase !== "running") return { state, effects: [] };
-  const step = begin({ ...state, phase: "stopping" }, true);
-  return { state: { ...step.state, lastEpoch: step.state.started }, effects: step.effects };
+function stopIfEnded(state: CoordinatorState): CoordinatorStep {
+  return allEnded(state) ? stopRequested(state) : { state, effects: [] };
 }
 
 function stopRequested(state: CoordinatorState): CoordinatorStep {
@@ -190,39 +222,63 @@ function stopRequested(state: CoordinatorState): CoordinatorStep {
 }
 
 function update(state: CoordinatorState, epoch: number, change: (open: OpenEpoch) => OpenEpoch): CoordinatorState {
-  const known = opened(state, epoch);
-  return { ...known, open: known.open.map((open) => (open.epoch === epoch ? change(open) : open)) };
+  return { ...state, open: state.open.map((open) => (open.epoch === epoch ? change(open) : open)) };
+}
+
+function vertexReported(state: CoordinatorState, at: { epoch: number; vertex: number; subtask: number }): CoordinatorStep {
+  const { vertices, parallelism } = state.config;
+  assert(at.vertex < vertices && at.subtask < parallelism, `vertex ${at.vertex} of subtask ${at.subtask} is not part of the run`);
+  if (state.phase === "closing") return { state, effects: [] };
+  const index = at.vertex * parallelism + at.subtask;
+  return advance(update(opened(state, at.epoch), at.epoch, (open) => ({ ...open, reports: mark(open.reports, index) })));
 }
 
 /** Completes the oldest open epoch if all its reports are in. */
 function advance(state: CoordinatorState): CoordinatorStep {
   const { vertices, parallelism } = state.config;
   const oldest = state.open.find((open) => open.phase !== "committing");
-  if (oldest === undefined || oldest.phase !== "collecting" || oldest.reports < vertices * parallelism) return { state, effects: [] };
-  assert(oldest.reports === vertices * parallelism, `epoch ${oldest.epoch} has ${oldest.reports} reports of ${vertices * parallelism}`);
+  if (oldest === undefined || oldest.phase !== "collecting" || oldest.reports.count < vertices * parallelism) return { state, effects: [] };
   // A slot that has ended before this epoch began reported its end state: nothing can follow it.
-  const final = state.ended === parallelism && oldest.epoch === state.lastEpoch;
+  const final = allEnded(state) && oldest.epoch === state.lastEpoch;
   const next = update(state, oldest.epoch, (open) => ({ ...open, phase: "completing" }));
   return { state: { ...next, finished: final }, effects: [{ kind: "complete", epoch: oldest.epoch, final }] };
 }
 
 function epochRecorded(state: CoordinatorState, epoch: number): CoordinatorStep {
-  const recorded = update({ ...state, complete: epoch }, epoch, (open) => ({ ...open, phase: "committing" }));
+  const open = state.open.find((candidate) => candidate.epoch === epoch);
+  if (open?.phase !== "completing" || state.phase === "closing") return { state, effects: [] };
+  const recorded = update({ ...state, complete: epoch }, epoch, (at) => ({ ...at, phase: "committing" }));
   const next = advance(recorded);
   return { state: next.state, effects: [{ kind: "commit", epoch }, ...next.effects] };
 }
 
-function slotCommitted(state: CoordinatorState, epoch: number): CoordinatorStep {
+/** Its reports are not repeated any more: what the former controller has recorded is taken as it is. */
+function epochKnownComplete(before: CoordinatorState, epoch: number): CoordinatorStep {
+  if (epoch <= before.complete || before.phase === "closing") return { state: before, effects: [] };
+  const state = opened(before, epoch);
+  const known = state.open.filter((open) => open.epoch <= epoch && open.phase !== "committing").map((open) => open.epoch);
+  const open = state.open.map((at): OpenEpoch => (at.epoch <= epoch ? { ...at, phase: "committing" } : at));
+  const next = advance({ ...state, open, complete: epoch });
+  return { state: next.state, effects: [...known.map((e): CoordinatorEffect => ({ kind: "commit", epoch: e })), ...next.effects] };
+}
+
+function slotCommitted(before: CoordinatorState, epoch: number, subtask: number): CoordinatorStep {
+  const { parallelism } = before.config;
+  const state = update(before, epoch, (open) => (open.phase === "committing" ? { ...open, commits: mark(open.commits, subtask) } : open));
   const open = state.open.find((candidate) => candidate.epoch === epoch);
-  if (open === undefined || open.commits < state.config.parallelism) return { state, effects: [] };
+  if (open === undefined || open.commits.count < parallelism) return { state, effects: [] };
   const rest = { ...state, open: state.open.filter((candidate) => candidate.epoch !== epoch) };
-  const retain: CoordinatorEffect = { kind: "retain", epoch };
-  if (epoch !== state.lastEpoch) return { state: rest, effects: [retain] };
-  return { state: { ...rest, phase: "closing" }, effects: [retain, { kind: "close", finished: state.finished }] };
+  // A later epoch may be published first; the earlier one still needs what it staged.
+  const oldest = rest.open[0]?.epoch ?? rest.complete + 1;
+  if (oldest <= epoch) return { state: rest, effects: [] };
+  const retain: CoordinatorEffect = { kind: "retain", epoch: oldest - 1 };
+  if (rest.lastEpoch === undefined || oldest <= rest.lastEpoch) return { state: rest, effects: [retain] };
+  const last = closing(rest);
+  return { state: last.state, effects: [retain, ...last.effects] };
 }
 
 function slotClosed(state: CoordinatorState): CoordinatorStep {
-  if (state.closed < state.config.parallelism) return { state, effects: [] };
+  if (state.phase !== "closing" || state.closed.count < state.config.parallelism) return { state, effects: [] };
   const outcome = state.finished ? "finished" : "stopped";
   return { state: { ...state, phase: "done" }, effects: [{ kind: "done", outcome, error: undefined }] };
 }

@@ -4,6 +4,7 @@
  */
 import type { ErrorRecord } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
+import type { EpochPurpose } from "./coordinator.ts";
 import type { RunCommand, TimelineEntry } from "./effect.ts";
 import type { RunReport } from "./event.ts";
 import type { PlacedWorker, RunReference, StopMode } from "./job.ts";
@@ -143,6 +144,3 @@ export type RunEffect =
   | { readonly kind: "report"; readonly report: RunReport }
   /** Write to the timeline. */
   | { readonly kind: "record"; readonly entry: TimelineEntry };
-
-/** Why an epoch is taken. */
-export type EpochPurpose = "scheduled" | "stopping" | "final";

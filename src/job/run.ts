@@ -1,40 +1,123 @@
 /**
  * The machine of one run, one generation of workers: who has registered, who runs what, who is alive, which epochs are under way, how it ends.
- * Pure. What is decided about epochs is in `coordinator.ts`.
+ * Pure. What is decided about epochs is in `coordinator.ts`; a new leader builds the machine anew and goes on.
+ *
+ * An epoch that is not complete in time fails the run. It is not given up in favour of the next one: what sinks staged for it would have to
+ * become part of the next, and a barrier that does not get through holds the next one back as well.
  */
-import type { Adoption, RunConfig, RunEffect, RunEvent } from "./run-event.ts";
+import { startCoordinator } from "./coordinator.ts";
+import type { RunCommand } from "./effect.ts";
+import { closeDue, silenceDue, stop, workerExited } from "./run-end.ts";
+import { checkpoint, epochsDue, epochsWakeAtMs, recorded, recordFailed } from "./run-epochs.ts";
+import type { Adoption, RunConfig, RunEvent } from "./run-event.ts";
+import { change, type Run, type RunDraft, type RunStep, type RunWorker } from "./run-state.ts";
+import { close, disconnected, heard, placementStored, renewalsDue } from "./run-workers.ts";
 
-/** A run as its machine sees it. Never stored: a new leader builds it anew with `adoptRun`. */
-export interface Run {
-  readonly config: RunConfig;
-}
-
-/** A step's result. */
-export interface RunStep {
-  readonly run: Run;
-  readonly effects: readonly RunEffect[];
-}
+export type { Run, RunStep } from "./run-state.ts";
 
 /** A run none of whose workers has registered. */
 export function startRun(config: RunConfig, nowMs: number): RunStep {
-  void nowMs;
-  return { run: { config }, effects: [] };
+  const { vertices, parallelism, restoredEpoch, byRows } = config;
+  const run: Run = {
+    config,
+    phase: "registering",
+    workers: new Map(),
+    placement: undefined,
+    coordinator: startCoordinator({ vertices, parallelism, restoredEpoch, byRows, stopAfterCheckpoint: undefined }),
+    beganAtMs: new Map(),
+    checkpointIntervalMs: config.checkpointIntervalMs,
+    nextCheckpointAtMs: nowMs + config.checkpointIntervalMs,
+    retry: undefined,
+    begun: false,
+    closeMode: undefined,
+    closeDeadlineAtMs: undefined,
+  };
+  return { run, effects: [] };
 }
 
-/** A run that another controller has led: its workers register again and it goes on; if one does not come back in time, the run is lost. */
-export function adoptRun(config: RunConfig, adoption: Adoption, nowMs: number): RunStep {
-  void nowMs, adoption;
-  return { run: { config }, effects: [] };
+/**
+ * A run that another controller has led: its workers register again, repeat what was not acknowledged, and it goes on. If one does not come
+ * back within the heartbeat's time, the run is lost.
+ */
+export function adoptRun(config: RunConfig, { placement, recorded: epochs }: Adoption, nowMs: number): RunStep {
+  const { run } = startRun(config, nowMs);
+  const absent: Omit<RunWorker, "slots"> = {
+    data: undefined,
+    connected: false,
+    resumed: false,
+    assigned: false,
+    heardAtMs: nowMs,
+    renewedAtMs: nowMs,
+    over: false,
+    leaving: false,
+  };
+  const workers = new Map(placement.map(({ worker, count }) => [worker, { ...absent, slots: count }]));
+  const coordinator = startCoordinator(run.coordinator.config, epochs);
+  const beganAtMs = new Map(epochs.map((epoch) => [epoch, nowMs]));
+  return { run: { ...run, phase: "running", placement, workers, coordinator, beganAtMs }, effects: [] };
 }
 
 /** What follows from `event` at `nowMs`. Effects may be performed in any order and at the same time, but for `complete` and `retain`. */
 export function stepRun(run: Run, event: RunEvent, nowMs: number): RunStep {
-  void event, nowMs;
-  return { run, effects: [] };
+  if (run.phase === "done") return { run, effects: [] };
+  const draft: RunDraft = { run, effects: [], nowMs };
+  follow(draft, event);
+  return { run: draft.run, effects: draft.effects };
+}
+
+function follow(draft: RunDraft, event: RunEvent): void {
+  switch (event.kind) {
+    case "worker":
+      return heard(draft, event.worker, event.message);
+    case "disconnected":
+      return disconnected(draft, event.worker);
+    case "worker-exited":
+      return workerExited(draft, event.worker, event.reason, event.outOfMemory);
+    case "recorded":
+      return recorded(draft, event.epoch);
+    case "record-failed":
+      return recordFailed(draft, event.epoch, event.error);
+    case "command":
+      return command(draft, event.command);
+    case "tick":
+      return tick(draft);
+  }
+}
+
+function command(draft: RunDraft, told: RunCommand): void {
+  switch (told.kind) {
+    case "placement-stored":
+      return placementStored(draft);
+    case "stop":
+      return stop(draft, told.mode);
+    case "close":
+      return close(draft);
+    case "checkpoint":
+      return checkpoint(draft);
+    case "set-interval": {
+      const { checkpointIntervalMs } = told;
+      const begunAtMs = draft.run.nextCheckpointAtMs - draft.run.checkpointIntervalMs;
+      return change(draft, { checkpointIntervalMs, nextCheckpointAtMs: begunAtMs + checkpointIntervalMs });
+    }
+  }
+}
+
+function tick(draft: RunDraft): void {
+  for (const due of [silenceDue, closeDue, epochsDue, renewalsDue]) {
+    if (draft.run.phase === "done") return;
+    due(draft);
+  }
 }
 
 /** When the machine wants a `tick` without anything else happening; undefined: never. */
 export function runWakeAtMs(run: Run): number | undefined {
-  void run;
-  return undefined;
+  if (run.phase === "done") return undefined;
+  const { heartbeatMs, renewMs } = run.config.limits;
+  const times = [run.closeDeadlineAtMs, epochsWakeAtMs(run)];
+  for (const { over, connected, heardAtMs, renewedAtMs } of run.workers.values()) {
+    if (!over) times.push(heardAtMs + heartbeatMs);
+    if (!over && connected) times.push(renewedAtMs + renewMs);
+  }
+  const known = times.filter((ms) => ms !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

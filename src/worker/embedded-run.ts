@@ -28,9 +28,9 @@ import {
 import { checkpointedProgram } from "../program/checkpointed-program.ts";
 import type { Program } from "../program/program.ts";
 import { openObjectStore, parseStoreUrl } from "../storage/open.ts";
+import { lockStateFolder, type StateLock } from "../storage/state-lock.ts";
 import type { ModuleSource, PeerAddress, RunStart, StagedCommit, WorkerEvent } from "./protocol.ts";
 import { type RunProgress, summarise } from "./run-progress.ts";
-import { lockStateFolder, type StateLock } from "../storage/state-lock.ts";
 import { StopDeadline } from "./stop-deadline.ts";
 import { embeddedWorker, forkedWorker, type WorkerHandle } from "./worker-handle.ts";
 
@@ -276,9 +276,9 @@ class EmbeddedRun {
         return this.#event({ kind: "epoch-started", epoch: event.epoch });
       case "reported":
         this.#reports.set(event.epoch, [...(this.#reports.get(event.epoch) ?? []), event.report]);
-        return this.#event({ kind: "vertex-reported", epoch: event.epoch });
+        return this.#event({ kind: "vertex-reported", epoch: event.epoch, vertex: event.report.vertex, subtask: event.subtask });
       case "committed":
-        return this.#event({ kind: "slot-committed", epoch: event.epoch });
+        return this.#event({ kind: "slot-committed", epoch: event.epoch, subtask: event.subtask });
       case "ended":
         return this.#event({ kind: "slot-ended", subtask: event.subtask });
       case "closed":

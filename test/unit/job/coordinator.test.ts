@@ -32,11 +32,11 @@ class Driver {
   }
 
   reportAll(epoch: number): CoordinatorEffect[] {
-    return this.feed(...Array.from({ length: 6 }, () => ({ kind: "vertex-reported" as const, epoch })));
+    return this.feed(...Array.from({ length: 6 }, (_, i) => ({ kind: "vertex-reported" as const, epoch, vertex: i >> 1, subtask: i & 1 })));
   }
 
   commitAll(epoch: number): CoordinatorEffect[] {
-    return this.feed({ kind: "slot-committed", epoch }, { kind: "slot-committed", epoch });
+    return this.feed({ kind: "slot-committed", epoch, subtask: 0 }, { kind: "slot-committed", epoch, subtask: 1 });
   }
 }
 
@@ -116,7 +116,7 @@ describe("coordinator", () => {
     const event = fc.oneof(
       fc.constant<CoordinatorEvent>({ kind: "checkpoint-due" }),
       fc.constant<CoordinatorEvent>({ kind: "stop-requested" }),
-      fc.nat(20).map((n): CoordinatorEvent => ({ kind: "slot-ended", subtask: n })),
+      fc.nat(1).map((n): CoordinatorEvent => ({ kind: "slot-ended", subtask: n })),
     );
     fc.assert(
       fc.property(fc.array(event, { maxLength: 20 }), (events) => {

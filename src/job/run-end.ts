@@ -1,0 +1,106 @@
+/** How a run ends: it is told to stop, its slots close, or a worker is gone, which ends it unless its work was done. */
+import type { ErrorRecord } from "../core/errors.ts";
+import type { WorkerId } from "../core/ids.ts";
+import type { StopMode } from "./job.ts";
+import { feed } from "./run-epochs.ts";
+import {
+  change,
+  changeWorker,
+  connectedWorkers,
+  fail,
+  isEnding,
+  isNeeded,
+  outsideError,
+  type RunDraft,
+  report,
+  subtasksOf,
+} from "./run-state.ts";
+
+/** Stops the run. `checkpoint` and `graceful` end behind one more epoch; they differ in the time their job allows. */
+export function stop(draft: RunDraft, mode: Exclude<StopMode, "none">): void {
+  switch (mode) {
+    case "checkpoint":
+    case "graceful":
+      return feed(draft, { kind: "stop-requested" });
+    case "immediate":
+      return stopImmediately(draft);
+    case "force":
+      return stopByForce(draft);
+  }
+}
+
+function stopImmediately(draft: RunDraft): void {
+  const { phase, placement } = draft.run;
+  if (phase === "closing" || phase === "done") return;
+  if (placement === undefined || phase === "placing") return stopByForce(draft);
+  const drained = phase === "draining";
+  if (!drained) change(draft, { closeMode: "immediate" });
+  feed(draft, { kind: "abandoned" });
+  beginClosing(draft);
+}
+
+function stopByForce(draft: RunDraft): void {
+  if (draft.run.phase === "done") return;
+  for (const [worker, { connected }] of draft.run.workers) {
+    if (connected) draft.effects.push({ kind: "close", worker, mode: "force", deadlineMs: 0 });
+  }
+  const { finished } = draft.run.coordinator;
+  change(draft, { phase: "done" });
+  report(draft, { kind: "closed", finished: finished && draft.run.closeMode === "finished" });
+}
+
+/** Slots close now. */
+export function beginClosing(draft: RunDraft): void {
+  const { run, nowMs, effects } = draft;
+  if (run.phase === "closing" || run.phase === "done" || run.closeMode === undefined) return;
+  const { closeMs } = run.config.limits;
+  change(draft, { phase: "closing", closeDeadlineAtMs: nowMs + closeMs });
+  for (const worker of connectedWorkers(run)) effects.push({ kind: "close", worker, mode: run.closeMode, deadlineMs: closeMs });
+}
+
+/** Slots that have not closed in time are taken for closed. */
+export function closeDue(draft: RunDraft): void {
+  const { closeDeadlineAtMs, config } = draft.run;
+  if (closeDeadlineAtMs === undefined || closeDeadlineAtMs > draft.nowMs) return;
+  for (let subtask = 0; subtask < config.parallelism; subtask++) feed(draft, { kind: "slot-closed", subtask });
+}
+
+/** A worker will not speak again: its slots are closed if that is all that was left to do, otherwise the run is lost. */
+export function workerOver(draft: RunDraft, worker: WorkerId, error: ErrorRecord): void {
+  if (draft.run.phase === "done") return;
+  changeWorker(draft, worker, { connected: false, over: true });
+  if (isEnding(draft.run)) {
+    for (const subtask of subtasksOf(draft.run, worker)) feed(draft, { kind: "slot-closed", subtask });
+  } else if (isNeeded(draft.run, worker)) {
+    fail(draft, { kind: "lost", error });
+  }
+}
+
+/** A worker says that it or a slot of it failed. */
+export function workerFailed(draft: RunDraft, worker: WorkerId, error: ErrorRecord): void {
+  if (isEnding(draft.run)) return workerOver(draft, worker, error);
+  if (isNeeded(draft.run, worker)) fail(draft, { kind: "failed", error });
+}
+
+/** The scheduler says that a worker is gone. */
+export function workerExited(draft: RunDraft, worker: WorkerId | undefined, reason: string, outOfMemory: boolean): void {
+  const { workers, placement } = draft.run;
+  const error = outOfMemory
+    ? outsideError("slot-failed", `worker ${worker ?? "without a name"} was killed for want of memory: ${reason}`, {
+        hint: "Give its slots more memory, or raise the parallelism.",
+      })
+    : outsideError("connection-lost", `worker ${worker ?? "that had not registered"} has ended: ${reason}`);
+  if (worker !== undefined && workers.has(worker)) return workerOver(draft, worker, error);
+  // One that never registered would have been needed; once subtasks are placed nobody waits for it.
+  if (placement === undefined && draft.run.phase !== "done") fail(draft, { kind: "lost", error });
+}
+
+/** A worker that has been silent for too long is gone. */
+export function silenceDue(draft: RunDraft): void {
+  const { heartbeatMs } = draft.run.config.limits;
+  for (const [worker, { heardAtMs, over }] of draft.run.workers) {
+    if (over || heardAtMs + heartbeatMs > draft.nowMs) continue;
+    const seconds = heartbeatMs / 1000;
+    workerOver(draft, worker, outsideError("connection-lost", `worker ${worker} has not been heard of for ${seconds} s`));
+  }
+}
