@@ -12,12 +12,16 @@ import { LocalStore } from "../storage/local.ts";
 
 const MIB = 2 ** 20;
 
-/** The directory of compiled artifacts; undefined if it cannot be written. */
-async function openCache(config: Config): Promise<ArtifactCache> {
+/** The directory of compiled artifacts, of the compiler and of workers. */
+export function artifactCacheFolder(config: Config): string {
   const home = homedir();
-  const folder = config["compiler.cache-dir"] ?? join(home === "" || home === "/" ? tmpdir() : home, ".cache", "wadi");
+  return config["compiler.cache-dir"] ?? join(home === "" || home === "/" ? tmpdir() : home, ".cache", "wadi");
+}
+
+/** The cache in that directory; one that keeps nothing if it cannot be written. */
+async function openCache(config: Config): Promise<ArtifactCache> {
   try {
-    const store = new LocalStore(folder);
+    const store = new LocalStore(artifactCacheFolder(config));
     await store.probe();
     return storeCache(store);
   } catch {

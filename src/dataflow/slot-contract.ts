@@ -40,14 +40,34 @@ export interface SkippedRows {
   readonly bad: number;
 }
 
+/** A part of a checkpoint's work: see `PhaseSpan` in proto/report.proto. */
+export interface PhaseTiming {
+  readonly phase: "alignment" | "snapshot" | "upload" | "stage" | "commit";
+  /** Wall time of its begin, ns. */
+  readonly startedAtNs: bigint;
+  readonly durationMs: number;
+  /** Bytes copied, stored or staged. */
+  readonly bytes: number;
+}
+
+/** Where the time of a vertex' part of an epoch went, and what it stored. */
+export interface ReportTiming {
+  /** In the order in which they began. */
+  readonly phases: readonly PhaseTiming[];
+  /** Bytes of state written for this epoch. */
+  readonly writtenBytes: number;
+  /** Bytes of live state, older files included. */
+  readonly stateBytes: number;
+}
+
 /** What a slot tells its worker. Calls come from the slot's loop; they must not throw. */
 export interface SlotHost {
   /** The slot's sources have sent the barrier of `epoch`. */
   started(epoch: number): void;
   /** A vertex' part of `epoch`; everything it names is durable. */
-  reported(epoch: number, report: SubtaskReport): void;
-  /** The sinks of this slot have published `epoch`. */
-  committed(epoch: number): void;
+  reported(epoch: number, report: SubtaskReport, timing: ReportTiming): void;
+  /** The sinks of this slot have published `epoch`; one phase per sink that had something to publish. */
+  committed(epoch: number, phases: readonly PhaseTiming[]): void;
   /** All vertices have ended and all rows have left. */
   ended(): void;
   skippedRows(rows: SkippedRows): void;
@@ -85,6 +105,10 @@ export interface VertexProgress {
   readonly holder: Holder | undefined;
   readonly idle: boolean;
   readonly ended: boolean;
+  /** Bytes that wait on its outgoing edges. */
+  readonly queueBytes: number;
+  /** Time it was not fed, since the slot's start, because what is behind it had no room. */
+  readonly blockedMs: number;
 }
 
 /** A slot, as of now. */

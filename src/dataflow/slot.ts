@@ -17,9 +17,10 @@ import { IdlenessTimer } from "./idleness.ts";
 import type { Instance } from "./instance.ts";
 import { rowFailure } from "./row-errors.ts";
 import { RowPacing } from "./row-pacing.ts";
-import type { SlotHost, SlotInit, SlotProgress, SlotSettings } from "./slot-contract.ts";
+import type { PhaseTiming, SlotHost, SlotInit, SlotProgress, SlotSettings, VertexProgress } from "./slot-contract.ts";
 import { Control, type Signal } from "./task/control.ts";
-import { EpochCounters, makeReport } from "./task/reports.ts";
+import { momentOf, phaseSince } from "./task/phase.ts";
+import { EpochCounters, makeReport, timingOf } from "./task/reports.ts";
 import { SinkTask } from "./task/sink-task.ts";
 import { Sleeper } from "./task/sleeper.ts";
 import { Snapshots } from "./task/snapshot.ts";
@@ -79,8 +80,13 @@ export class Slot {
   #stopAfter: number;
   #sourceTurn = 0;
   #channelTurn = 0;
+  #paused = false;
   #blocked = false;
   #blockedMs = 0;
+  /** The vertex that was not fed when the slot was last blocked. */
+  #heldVertex: number | undefined;
+  /** Time in `#blockedMs`, by that vertex. */
+  readonly #heldMs: number[];
   #unflushed = false;
   #lastEdgeFlushMs: number;
   #lastFlushMs: number;
@@ -100,12 +106,14 @@ export class Slot {
     this.#injected = settings.restoredEpoch;
     this.#stopAfter = settings.stopAfterCheckpoint ?? Number.POSITIVE_INFINITY;
     this.#reported = topology.vertices.map(() => settings.restoredEpoch);
+    this.#heldMs = topology.vertices.map(() => 0);
     const owner = { instance, nowNs: () => clock.nowNs(), wake: () => this.wake(), fail: (error: unknown) => this.fail(error) };
     this.#control = new Control(topology, {
       instance,
+      clock,
       nowMs: () => clock.nowNs() / 1_000_000n,
       send: (edge: Edge, signal: Signal) => this.#ports.send(edge, signal),
-      barrierAt: (vertex, epoch) => this.#report(vertex, epoch),
+      barrierAt: (vertex, epoch, alignment) => this.#report(vertex, epoch, alignment),
       endedAt: () => {
         this.#reportDue = true;
       },
@@ -120,7 +128,7 @@ export class Slot {
       toSink: (vertex, frame, length) => must(this.#sinks.get(vertex), `sink ${vertex}`).write(frame, length),
     });
     this.#alone = topology.parallelism === 1 && this.#ports.channels.length === 0;
-    this.#snapshots = new Snapshots(instance, init.snapshots, () => this.wake());
+    this.#snapshots = new Snapshots(instance, init.snapshots, clock, () => this.wake());
     this.#counters = new EpochCounters(instance, topology, this.#ports);
     for (const [vertex, sink] of init.sinks) this.#sinks.set(vertex, new SinkTask(vertex, sink, owner));
     this.#sources = [...init.sources].map(([vertex, source]) => ({
@@ -163,11 +171,21 @@ export class Slot {
 
   /** Epoch `epoch` counts: publishes what the sinks staged, by vertex. */
   commit(epoch: number, staged: ReadonlyMap<number, SinkCommit>): void {
-    const commits = [...staged].map(([vertex, commit]) => must(this.#sinks.get(vertex), `sink ${vertex}`).commit(epoch, commit));
+    const commits = [...staged].map(async ([vertex, commit]) => {
+      const begin = momentOf(this.#clock);
+      await must(this.#sinks.get(vertex), `sink ${vertex}`).commit(epoch, commit);
+      return phaseSince("commit", begin, this.#clock.elapsedMs(), 0);
+    });
     Promise.all(commits).then(
-      () => this.#host.committed(epoch),
+      (phases) => this.#host.committed(epoch, phases),
       (error: unknown) => this.fail(error),
     );
+  }
+
+  /** `paused`: sources are not read until they may again. Barriers and rows under way go on. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.wake();
   }
 
   /** Ends the slot: everything is committed (`finished`), or the run is given up. */
@@ -195,9 +213,13 @@ export class Slot {
 
   /** Counters and event times as of now. */
   progress(): SlotProgress {
-    const vertices = this.#topology.vertices.map(({ id }) => {
+    const vertices = this.#topology.vertices.map(({ id, channels }): VertexProgress => {
       const { ns, holder, idle } = this.#control.tracker(id);
-      return { vertex: id, stats: this.#instance.stats(id), watermarkNs: ns, holder, idle, ended: this.#control.ended(id) };
+      const sink = this.#sinks.get(id);
+      const queued = channels.reduce((sum, edge) => sum + (this.#ports.waitingBytes[edge.id] ?? 0), sink?.pendingBytes ?? 0);
+      const stats = this.#instance.stats(id);
+      const ended = this.#control.ended(id);
+      return { vertex: id, stats, watermarkNs: ns, holder, idle, ended, queueBytes: queued, blockedMs: this.#heldMs[id] ?? 0 };
     });
     const rowsWritten = [...this.#sinks.values()].reduce((sum, sink) => sum + sink.rows, 0);
     const rowsRead = this.#sources.reduce((sum, source) => sum + source.pacing.rows, 0);
@@ -245,8 +267,7 @@ export class Slot {
   #pull(): boolean {
     for (const sink of this.#sinks.values()) {
       if (sink.pendingBytes > SINK_LIMIT_BYTES) {
-        this.#blocked = true;
-        return false;
+        return this.#hold(sink.vertex);
       }
     }
     return this.#ran(this.#instance.pull());
@@ -332,23 +353,24 @@ export class Slot {
   #canFeed(vertex: number): boolean {
     const { feedsEdges, feedsSinks } = must(this.#topology.vertices[vertex], `vertex ${vertex}`);
     for (const edge of feedsEdges) {
-      if ((this.#ports.waitingBytes[edge] ?? 0) > EDGE_LIMIT_BYTES * this.#topology.parallelism) return this.#hold();
+      if ((this.#ports.waitingBytes[edge] ?? 0) > EDGE_LIMIT_BYTES * this.#topology.parallelism) return this.#hold(vertex);
     }
     for (const sink of feedsSinks) {
-      if ((this.#sinks.get(sink)?.pendingBytes ?? 0) > SINK_LIMIT_BYTES) return this.#hold();
+      if ((this.#sinks.get(sink)?.pendingBytes ?? 0) > SINK_LIMIT_BYTES) return this.#hold(vertex);
     }
     return true;
   }
 
-  #hold(): false {
+  #hold(vertex: number): false {
     this.#blocked = true;
+    this.#heldVertex = vertex;
     return false;
   }
 
   /** Reads one batch from the next source that has one. */
   #read(): boolean {
     const nowMs = this.#clock.elapsedMs();
-    const paused = this.#injected >= this.#stopAfter;
+    const paused = this.#paused || this.#injected >= this.#stopAfter;
     for (let i = 0; i < this.#sources.length && !paused; i++) {
       const at = (this.#sourceTurn + i) % this.#sources.length;
       const source = this.#sources[at] as SourceState;
@@ -406,7 +428,7 @@ export class Slot {
     return this.#control.busy;
   }
 
-  #report(vertex: number, epoch: number): void {
+  #report(vertex: number, epoch: number, alignment?: PhaseTiming): void {
     this.#reported[vertex] = epoch;
     // Rows in the partitioning buffers belong to this epoch.
     for (const edge of this.#topology.vertices[vertex]?.channels ?? []) this.#instance.flushEdge(edge.id);
@@ -415,10 +437,21 @@ export class Slot {
     const positions = this.#sources.find((source) => source.task.vertex === vertex)?.task.positions() ?? [];
     const watermarkNs = this.#control.tracker(vertex).ns;
     const { subtask } = this.#topology;
-    Promise.all([this.#snapshots.freeze(vertex, epoch), this.#sinks.get(vertex)?.stage(epoch)]).then(
-      ([state, staged]) => this.#host.reported(epoch, makeReport({ vertex, subtask, taken, positions, watermarkNs, state, staged })),
+    Promise.all([this.#snapshots.freeze(vertex, epoch), this.#stage(vertex, epoch)]).then(
+      ([state, { staged, phases }]) => {
+        const report = makeReport({ vertex, subtask, taken, positions, watermarkNs, state, staged });
+        this.#host.reported(epoch, report, timingOf(state, alignment, phases));
+      },
       (error: unknown) => this.fail(error),
     );
+  }
+
+  async #stage(vertex: number, epoch: number): Promise<{ staged: SinkCommit | undefined; phases: readonly PhaseTiming[] }> {
+    const sink = this.#sinks.get(vertex);
+    if (sink === undefined) return { staged: undefined, phases: [] };
+    const [begin, before] = [momentOf(this.#clock), sink.stagedBytes];
+    const staged = await sink.stage(epoch);
+    return { staged, phases: [phaseSince("stage", begin, this.#clock.elapsedMs(), sink.stagedBytes - before)] };
   }
 
   /** A vertex that has ended stands for every later epoch as it is. */
@@ -473,7 +506,11 @@ export class Slot {
       () => this.#ports.poll() || this.#ports.flush(),
       () => this.#sleepMs(began),
     );
-    if (this.#blocked) this.#blockedMs += this.#clock.elapsedMs() - began;
+    if (this.#blocked) {
+      const waitedMs = this.#clock.elapsedMs() - began;
+      this.#blockedMs += waitedMs;
+      if (this.#heldVertex !== undefined) this.#heldMs[this.#heldVertex] = (this.#heldMs[this.#heldVertex] ?? 0) + waitedMs;
+    }
   }
 
   /** Rows in partitioning buffers wait for more only while a source is about to bring more, and never longer than the linger. */

@@ -315,7 +315,7 @@ class EmbeddedRun {
         return this.#broadcast({ kind: "commit", epoch: effect.epoch, staged });
       }
       case "retain":
-        return this.#later(async () => this.#checkpoints?.retain(effect.epoch + 1));
+        return this.#later(async () => void (await this.#checkpoints?.retain(effect.epoch + 1)));
       case "close":
         return this.#broadcast(effect);
       case "done":

@@ -7,7 +7,7 @@ import type { RunIdentity } from "../checkpoint/paths.ts";
 import type { VertexRestore } from "../checkpoint/restore.ts";
 import type { SinkCommit } from "../connectors/connector.ts";
 import type { ErrorRecord } from "../core/errors.ts";
-import type { SkippedRows, SlotProgress, SlotSettings } from "../dataflow/slot-contract.ts";
+import type { PhaseTiming, ReportTiming, SkippedRows, SlotProgress, SlotSettings } from "../dataflow/slot-contract.ts";
 import type { Program } from "../program/program.ts";
 
 /** The pipeline's code: WebAssembly, or (in tests) the URL of a script whose `makeModule(program)` returns the module's exports. */
@@ -64,6 +64,8 @@ export type SlotCommand =
   /** Open the connectors and run. */
   | { readonly kind: "run" }
   | { readonly kind: "trigger"; readonly epoch: number; readonly stop: boolean }
+  /** Sources read no more, or go on. */
+  | { readonly kind: "pause"; readonly paused: boolean }
   | { readonly kind: "commit"; readonly epoch: number; readonly staged: readonly StagedCommit[] }
   | { readonly kind: "close"; readonly finished: boolean };
 
@@ -79,10 +81,16 @@ export type WorkerCommand =
 /** From a slot. */
 export type SlotEvent =
   /** State is restored, pending commits are replayed. */
-  | { readonly kind: "ready"; readonly subtask: number }
+  | { readonly kind: "ready"; readonly subtask: number; readonly restoreMs: number; readonly restoredBytes: number }
   | { readonly kind: "epoch-started"; readonly subtask: number; readonly epoch: number }
-  | { readonly kind: "reported"; readonly subtask: number; readonly epoch: number; readonly report: SubtaskReport }
-  | { readonly kind: "committed"; readonly subtask: number; readonly epoch: number }
+  | {
+      readonly kind: "reported";
+      readonly subtask: number;
+      readonly epoch: number;
+      readonly report: SubtaskReport;
+      readonly timing: ReportTiming;
+    }
+  | { readonly kind: "committed"; readonly subtask: number; readonly epoch: number; readonly phases: readonly PhaseTiming[] }
   | { readonly kind: "ended"; readonly subtask: number }
   | { readonly kind: "closed"; readonly subtask: number }
   | { readonly kind: "skipped"; readonly subtask: number; readonly rows: SkippedRows }

@@ -44,18 +44,23 @@ const PROGRESS_MS = 250;
 
 async function loadModule(start: SlotThreadStart): Promise<ModuleExports> {
   const { module, program } = start.run;
-  if (module.kind === "wasm") return instantiate(must(start.compiled, "the compiled module"));
+  if (module.kind === "wasm") return instantiate(must(start.compiled, "the compiled module"), program.udfs);
   const script = (await import(module.url)) as { makeModule(program: Program): ModuleExports };
   return script.makeModule(program);
 }
 
-/** State first: before any data. The watermark is set by the slot, behind it. */
-async function restoreState(start: SlotThreadStart, instance: Instance, store: ObjectStore): Promise<void> {
+/** Bytes read. State first: before any data. The watermark is set by the slot, behind it. */
+async function restoreState(start: SlotThreadStart, instance: Instance, store: ObjectStore): Promise<number> {
+  let bytes = 0;
   for (const { vertex, subtasks } of start.run.restore ?? []) {
     const own = subtasks.find(({ subtask }) => subtask === start.subtask);
     const refs = (own?.sources ?? []).flatMap(({ segments }) => segments);
-    for await (const { frame } of readSegments(store, refs)) instance.restore(vertex, frame);
+    for await (const { frame } of readSegments(store, refs)) {
+      instance.restore(vertex, frame);
+      bytes += frame.length;
+    }
   }
+  return bytes;
 }
 
 function contextOf(start: SlotThreadStart, vertex: number, operator: SourceOperator | SinkOperator): SubtaskContext {
@@ -127,6 +132,8 @@ class SlotThread {
         return this.#go?.();
       case "trigger":
         return this.#slot?.trigger(command.epoch, command.stop);
+      case "pause":
+        return this.#slot?.pause(command.paused);
       case "commit": {
         const own = command.staged.filter(({ subtask }) => subtask === this.#start.subtask);
         return this.#slot?.commit(command.epoch, new Map(own.map(({ vertex, commit }) => [vertex, commit])));
@@ -143,12 +150,13 @@ class SlotThread {
     const store = run.store === undefined ? undefined : await openObjectStore(run.store);
     const { batchRows, fence } = settings;
     const instance = new Instance(await loadModule(this.#start), { program, subtask, parallelism, batchRows, stateLimit, fence });
-    if (store !== undefined) await restoreState(this.#start, instance, store);
+    const restoreMs = systemClock.elapsedMs();
+    const restoredBytes = store === undefined ? 0 : await restoreState(this.#start, instance, store);
     const connectors = await createConnectors(this.#start, topology);
     await replayCommits(this.#start, connectors.sinks);
     const slot = this.#makeSlot(topology, instance, store, connectors);
     this.#slot = slot;
-    this.#send({ kind: "ready", subtask });
+    this.#send({ kind: "ready", subtask, restoreMs: systemClock.elapsedMs() - restoreMs, restoredBytes });
     await this.#running;
     await openConnectors(this.#start, connectors);
     const timer = setInterval(() => this.#send({ kind: "progress", subtask, progress: slot.progress() }), PROGRESS_MS);
@@ -190,8 +198,8 @@ class SlotThread {
   #host(subtask: number): SlotHost {
     return {
       started: (epoch) => this.#send({ kind: "epoch-started", subtask, epoch }),
-      reported: (epoch, report) => this.#send({ kind: "reported", subtask, epoch, report }),
-      committed: (epoch) => this.#send({ kind: "committed", subtask, epoch }),
+      reported: (epoch, report, timing) => this.#send({ kind: "reported", subtask, epoch, report, timing }),
+      committed: (epoch, phases) => this.#send({ kind: "committed", subtask, epoch, phases }),
       ended: () => this.#send({ kind: "ended", subtask }),
       skippedRows: (rows) => this.#send({ kind: "skipped", subtask, rows }),
     };

@@ -5,7 +5,7 @@
  * A lost connection is the end of the run: frames may be lost with it, and the last checkpoint has them. A peer that has nothing more to say
  * says goodbye first.
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { must } from "../core/assert.ts";
 import { externalError, toAppError } from "../core/errors.ts";
 import { FRAME_HEADER, makeControlFrame } from "../data/frame.ts";
@@ -24,6 +24,7 @@ import {
   refusalError,
   sealFrame,
 } from "../dataflow/exchange/tcp.ts";
+import type { DataListener } from "./data-listener.ts";
 import type { PeerAddress, WorkerStart } from "./protocol.ts";
 import type { RemoteRing, WorkerLinks } from "./slot-links.ts";
 
@@ -35,6 +36,8 @@ const RECEIVE_LIMIT_BYTES = 4 << 20;
 const GOODBYE = 0xffffffff;
 const SMALLEST_FRAME = 128;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A worker that listens may still be fetching what it is to run; it takes connections when it has. */
+const WELCOME_TIMEOUT_MS = 120_000;
 
 /** Frames of one slot for one worker, read off their ring. */
 class OutgoingRing {
@@ -132,7 +135,7 @@ export class WorkerExchange {
   readonly #start: WorkerStart;
   readonly #fail: (error: unknown) => void;
   readonly #doorbells: Doorbells;
-  readonly #server: Server;
+  readonly #listener: DataListener;
   readonly #outgoing: readonly OutgoingRing[];
   readonly #incoming: readonly IncomingRing[];
   /** Connections that we opened, by worker: frames out. */
@@ -144,9 +147,10 @@ export class WorkerExchange {
   #resume: (() => void) | undefined;
   readonly #ring = (): void => this.#wake();
 
-  /** `fail` ends the run. */
-  constructor(start: WorkerStart, links: WorkerLinks, fail: (error: unknown) => void) {
+  /** Takes the connections of `listener`, which listens. `fail` ends the run. */
+  constructor(start: WorkerStart, links: WorkerLinks, listener: DataListener, fail: (error: unknown) => void) {
     this.#start = start;
+    this.#listener = listener;
     this.#fail = (error) => {
       if (!this.#closing) fail(error);
     };
@@ -154,18 +158,7 @@ export class WorkerExchange {
     const threadOf = (subtask: number): number => links.subtasks.indexOf(subtask);
     this.#outgoing = links.outgoing.map((remote) => new OutgoingRing(remote, threadOf(remote.subtask)));
     this.#incoming = links.incoming.map((remote) => new IncomingRing(remote, threadOf(remote.subtask)));
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-  }
-
-  /** Opens a port of the loopback interface; the system chooses it. */
-  listen(): Promise<{ readonly host: string; readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", (error) => reject(toAppError(error)));
-      this.#server.listen(0, "127.0.0.1", () => {
-        const address = this.#server.address();
-        resolve({ host: "127.0.0.1", port: typeof address === "object" && address !== null ? address.port : 0 });
-      });
-    });
+    listener.attach((socket) => this.#accept(socket));
   }
 
   /** Connects to all others and begins to carry frames. */
@@ -183,7 +176,7 @@ export class WorkerExchange {
     sealFrame(goodbye);
     for (const socket of this.#senders.values()) socket.end(goodbye);
     for (const socket of this.#receivers.values()) socket.end(encodeCredits([{ edge: GOODBYE, source: 0, target: 0, bytes: 0 }]));
-    this.#server.close();
+    this.#listener.close();
     this.#wake();
   }
 
@@ -192,6 +185,7 @@ export class WorkerExchange {
     const name = `${peer.host}:${peer.port}`;
     const socket = connect({ host: peer.host, port: peer.port, noDelay: true });
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(externalError("timeout", `worker at ${name} does not answer`)));
+    socket.once("connect", () => socket.setTimeout(WELCOME_TIMEOUT_MS));
     socket.write(encodeHello({ worker, fence: run.settings.fence, credential: run.credential }));
     const state = { welcome: false, goodbye: false };
     const cutter = creditCutter();

@@ -6,6 +6,7 @@ import type { Worker as Thread } from "node:worker_threads";
 import { must } from "../core/assert.ts";
 import { internalError, toErrorRecord } from "../core/errors.ts";
 import { startThreadFile } from "../core/thread-file.ts";
+import { DataListener } from "./data-listener.ts";
 import type { WorkerCommand, WorkerEvent, WorkerStart } from "./protocol.ts";
 import { makeWorkerLinks, type WorkerLinks } from "./slot-links.ts";
 import type { SlotThreadStart } from "./slot-thread.ts";
@@ -25,6 +26,7 @@ interface HostedSlot {
 /** See the file's comment. One run's part; used once. */
 export class Worker {
   readonly #send: (event: WorkerEvent) => void;
+  readonly #listener: DataListener | undefined;
   readonly #slots: HostedSlot[] = [];
   #start: WorkerStart | undefined;
   #links: WorkerLinks | undefined;
@@ -35,9 +37,13 @@ export class Worker {
   #ended = false;
   #onEnd: () => void = () => undefined;
 
-  /** Events go to `send`. */
-  constructor(send: (event: WorkerEvent) => void) {
+  /**
+   * Events go to `send`. `listener`: the data plane's port, which listens already; without one the worker opens a port of the loopback
+   * interface when it is started and says so.
+   */
+  constructor(send: (event: WorkerEvent) => void, listener?: DataListener) {
     this.#send = send;
+    this.#listener = listener;
   }
 
   /** `callback` is called once all threads are gone. */
@@ -59,7 +65,7 @@ export class Worker {
       case "start":
         return this.#begin(command.start);
       case "connect":
-        return must(this.#exchange, "the worker's exchange").connect(command.peers);
+        return this.#exchange?.connect(command.peers);
       case "abort":
         this.#end().catch(() => undefined);
         return;
@@ -75,18 +81,24 @@ export class Worker {
     const { run, placement, worker } = start;
     const links = makeWorkerLinks(run.program, placement, worker);
     this.#links = links;
-    if (links.outgoing.length > 0) {
-      this.#exchange = new WorkerExchange(start, links, (error) => this.#fail(undefined, error));
-      this.#exchange.listen().then(
-        ({ host, port }) => {
-          this.#send({ kind: "listening", worker, host, port });
-          this.#spawnAll();
-        },
-        (error: unknown) => this.#fail(undefined, error),
-      );
-    } else {
-      this.#spawnAll();
+    if (links.outgoing.length === 0) return this.#spawnAll();
+    if (this.#listener !== undefined) {
+      this.#exchangeOver(this.#listener, start, links);
+      return this.#spawnAll();
     }
+    const listener = new DataListener();
+    listener.listen({ host: "127.0.0.1", port: 0 }).then(
+      ({ host, port }) => {
+        this.#exchangeOver(listener, start, links);
+        this.#send({ kind: "listening", worker, host, port });
+        this.#spawnAll();
+      },
+      (error: unknown) => this.#fail(undefined, error),
+    );
+  }
+
+  #exchangeOver(listener: DataListener, start: WorkerStart, links: WorkerLinks): void {
+    this.#exchange = new WorkerExchange(start, links, listener, (error) => this.#fail(undefined, error));
   }
 
   #spawnAll(): void {
@@ -148,6 +160,7 @@ export class Worker {
     this.#over = true;
     clearInterval(this.#supervision);
     this.#exchange?.close();
+    this.#listener?.close();
     await Promise.all(this.#slots.map((slot) => slot.thread.terminate()));
     this.#onEnd();
   }

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import type { AppError } from "../../src/core/errors.ts";
 import { makeControlFrame } from "../../src/data/frame.ts";
 import { encodeHello, HELLO_BYTES, sealFrame, WIRE_VERSION } from "../../src/dataflow/exchange/tcp.ts";
+import { DataListener } from "../../src/worker/data-listener.ts";
 import type { WorkerStart } from "../../src/worker/protocol.ts";
 import { makeWorkerLinks } from "../../src/worker/slot-links.ts";
 import { WorkerExchange } from "../../src/worker/worker-exchange.ts";
@@ -63,8 +64,10 @@ describe("exchange over TCP", function () {
       const program = fake.windowed();
       const run = { credential: "secret", settings: { fence: 7n } } as WorkerStart["run"];
       const links = makeWorkerLinks(program, placement, 0);
-      exchange = new WorkerExchange({ run: { ...run, program }, worker: 0, placement }, links, (error) => failures.push(error as AppError));
-      ({ port } = await exchange.listen());
+      const listener = new DataListener();
+      ({ port } = await listener.listen({ host: "127.0.0.1", port: 0 }));
+      const start = { run: { ...run, program }, worker: 0, placement };
+      exchange = new WorkerExchange(start, links, listener, (error) => failures.push(error as AppError));
     });
 
     afterEach(() => exchange.close());

@@ -5,6 +5,7 @@
  */
 import { segmentOfFrame } from "../../src/checkpoint/segment.ts";
 import { must } from "../../src/core/assert.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import type { Prng } from "../../src/core/prng.ts";
 import { FRAME_HEADER, FRAME_HEADER_SIZE } from "../../src/data/frame.ts";
 import { TO_HOST } from "../../src/dataflow/instance.ts";
@@ -125,6 +126,7 @@ export class ClusterSubtask {
     );
     this.control = new Control(this.#topology, {
       instance: this.instance,
+      clock: new ManualClock(),
       nowMs: () => 0n,
       send: (edge, signal) => this.#send(edge, signal),
       barrierAt: (vertex, epoch) => this.#freeze(vertex, epoch),

@@ -6,12 +6,15 @@
  * At a vertex the order is: watermark, flush, barrier, end. Nothing else is delivered while a wave is under way.
  */
 import { must } from "../../core/assert.ts";
+import type { Clock } from "../../core/clock.ts";
 import { STATUS } from "../../program/abi.ts";
 import type { Edge } from "../../program/program.ts";
 import { BarrierAligner } from "../barrier.ts";
 import type { Instance } from "../instance.ts";
+import type { PhaseTiming } from "../slot-contract.ts";
 import type { Topology, VertexTopology } from "../topology.ts";
 import { END_OF_TIME, type Holder, type WatermarkChange, WatermarkTracker } from "../watermark.ts";
+import { type Moment, momentOf, phaseSince } from "./phase.ts";
 
 const WATERMARK = 1;
 const FLUSH = 2;
@@ -32,10 +35,11 @@ export interface ControlOwner {
   readonly instance: Instance;
   /** Processing time in ms, for TTLs. */
   nowMs(): bigint;
+  readonly clock: Clock;
   /** Sends `signal` to every target of channel `edge`, behind all rows on it. */
   send(edge: Edge, signal: Signal): void;
   /** `vertex` is aligned at the barrier of `epoch` and idle: take its state. */
-  barrierAt(vertex: number, epoch: number): void;
+  barrierAt(vertex: number, epoch: number, alignment: PhaseTiming | undefined): void;
   /** `vertex` has ended: its last rows are out. */
   endedAt(vertex: number): void;
 }
@@ -51,6 +55,10 @@ interface VertexControl {
   readonly source: boolean;
   todo: number;
   epoch: number;
+  /** When the first input's barrier came; undefined while none waits. */
+  barrierSince: Moment | undefined;
+  /** How long the last alignment took; undefined if there was one input. */
+  alignment: PhaseTiming | undefined;
   ended: boolean;
   idle: boolean;
 }
@@ -80,6 +88,8 @@ export class Control {
         source,
         todo: 0,
         epoch: 0,
+        barrierSince: undefined,
+        alignment: undefined,
         ended: false,
         idle: false,
       };
@@ -137,6 +147,7 @@ export class Control {
       case "idle":
         return this.#changed(at, at.tracker.setIdle(input));
       case "barrier":
+        if (at.aligner.epoch === undefined && at.topology.inputs.length > 1) at.barrierSince = momentOf(this.#owner.clock);
         return this.#aligned(at, at.aligner.barrier(input, Number(signal.argument)));
       case "end":
         this.#aligned(at, at.aligner.end(input));
@@ -204,7 +215,7 @@ export class Control {
         if (tracker.ns !== END_OF_TIME) this.#emit(vertex, { kind: "watermark", argument: tracker.ns, holder: tracker.holder });
         return;
       case BARRIER:
-        this.#owner.barrierAt(topology.id, vertex.epoch);
+        this.#owner.barrierAt(topology.id, vertex.epoch, vertex.alignment);
         return this.#emit(vertex, { kind: "barrier", argument: BigInt(vertex.epoch), holder: undefined });
       case END:
         vertex.ended = true;
@@ -234,6 +245,9 @@ export class Control {
   #aligned(vertex: VertexControl, epoch: number | undefined): void {
     if (epoch === undefined) return;
     vertex.epoch = epoch;
+    const { barrierSince } = vertex;
+    vertex.alignment = barrierSince === undefined ? undefined : phaseSince("alignment", barrierSince, this.#owner.clock.elapsedMs(), 0);
+    vertex.barrierSince = undefined;
     this.#add(vertex, (vertex.updating ? FLUSH : 0) | BARRIER);
   }
 

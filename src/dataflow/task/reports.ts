@@ -7,6 +7,7 @@ import type { EdgeCount, SinkCheckpoint, SourcePosition, SubtaskReport } from ".
 import type { SinkCommit, SplitPosition } from "../../connectors/connector.ts";
 import type { Ports } from "../exchange/ports.ts";
 import type { Instance } from "../instance.ts";
+import type { PhaseTiming, ReportTiming } from "../slot-contract.ts";
 import type { Topology } from "../topology.ts";
 import { BEFORE_TIME } from "../watermark.ts";
 import type { StoredState } from "./snapshot.ts";
@@ -97,6 +98,13 @@ export function makeReport(parts: ReportParts): SubtaskReport {
     watermark: parts.watermarkNs === BEFORE_TIME ? undefined : parts.watermarkNs,
     sink,
   };
+}
+
+/** What a report cost: the phases that took place, in the order in which they began. */
+export function timingOf(state: StoredState, alignment: PhaseTiming | undefined, staging: readonly PhaseTiming[]): ReportTiming {
+  const stateBytes = state.segments.reduce((sum, segment) => sum + segment.length, 0);
+  const phases = [...(alignment === undefined ? [] : [alignment]), ...state.phases, ...staging];
+  return { phases, writtenBytes: state.writtenBytes, stateBytes };
 }
 
 /** A connector's position as a manifest keeps it: plain JSON beside the split's name. */

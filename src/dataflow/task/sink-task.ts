@@ -27,6 +27,8 @@ export class SinkTask {
   rows = 0;
   /** Bytes that the connector has taken. */
   bytes = 0;
+  /** Bytes that stages so far have covered. */
+  stagedBytes = 0;
   /** Bytes of frames that wait for the connector. */
   pendingBytes = 0;
   readonly #sink: Sink;
@@ -57,7 +59,12 @@ export class SinkTask {
 
   /** Stages everything written so far. */
   stage(epoch: number): Promise<SinkCommit | undefined> {
-    return this.#call(() => this.#sink.stage(epoch));
+    return this.#call(async () => {
+      const bytes = this.bytes;
+      const staged = await this.#sink.stage(epoch);
+      this.stagedBytes = bytes;
+      return staged;
+    });
   }
 
   /** Publishes what `stage` returned for `epoch`. Idempotent. */

@@ -11,8 +11,11 @@ import { type RunIdentity, tableFilePath } from "../../checkpoint/paths.ts";
 import { type FileRef, type SegmentRef, segmentOfFrame } from "../../checkpoint/segment.ts";
 import { TableFileWriter } from "../../checkpoint/table-file.ts";
 import { must } from "../../core/assert.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { Instance, LiveSegment } from "../instance.ts";
+import type { PhaseTiming } from "../slot-contract.ts";
+import { type Moment, momentOf, phaseSince } from "./phase.ts";
 
 /** The contract's smallest buffer for `snapshot`. */
 const FRAME_CAPACITY = (1 << 20) + 64;
@@ -34,9 +37,13 @@ export interface SnapshotStore {
 export interface StoredState {
   readonly segments: readonly SegmentRef[];
   readonly files: readonly FileRef[];
+  /** Where the time went: copying, then storing; empty if there was nothing to store. */
+  readonly phases: readonly PhaseTiming[];
+  /** Bytes of the file that was written; 0: nothing had changed. */
+  readonly writtenBytes: number;
 }
 
-const NO_STATE: StoredState = { segments: [], files: [] };
+const NO_STATE: StoredState = { segments: [], files: [], phases: [], writtenBytes: 0 };
 
 /** A vertex whose frozen state is being copied. */
 interface OpenSnapshot {
@@ -47,6 +54,35 @@ interface OpenSnapshot {
   /** Resolves when frames have come, or all have. */
   more: () => void;
   copied: boolean;
+  readonly timer: SnapshotTimer;
+}
+
+/** Takes the time of one snapshot: copying begins when it is made, storing when the first frame is there. */
+class SnapshotTimer {
+  readonly #clock: Clock;
+  readonly #begin: Moment;
+  #copiedMs: number | undefined;
+  #storing: Moment | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#begin = momentOf(clock);
+  }
+
+  copied(): void {
+    this.#copiedMs = this.#clock.elapsedMs();
+  }
+
+  storing(): void {
+    this.#storing = momentOf(this.#clock);
+  }
+
+  /** All is stored. */
+  phases(bytes: number): readonly PhaseTiming[] {
+    if (this.#storing === undefined) return [];
+    const endMs = this.#clock.elapsedMs();
+    return [phaseSince("snapshot", this.#begin, this.#copiedMs ?? endMs, bytes), phaseSince("upload", this.#storing, endMs, bytes)];
+  }
 }
 
 /** See the file's comment. */
@@ -54,6 +90,7 @@ export class Snapshots {
   readonly #instance: Instance;
   readonly #target: SnapshotStore | undefined;
   readonly #wake: () => void;
+  readonly #clock: Clock;
   readonly #open: OpenSnapshot[] = [];
   readonly #directories = new Map<number, SegmentDirectory>();
   readonly #files = new Map<number, readonly FileRef[]>();
@@ -63,8 +100,9 @@ export class Snapshots {
   #pooled = 0;
 
   /** `target` undefined: state is not kept, `freeze` does nothing. `wake` is called when `slice` may go on. */
-  constructor(instance: Instance, target: SnapshotStore | undefined, wake: () => void) {
+  constructor(instance: Instance, target: SnapshotStore | undefined, clock: Clock, wake: () => void) {
     this.#instance = instance;
+    this.#clock = clock;
     this.#target = target;
     this.#wake = wake;
   }
@@ -85,8 +123,9 @@ export class Snapshots {
     this.#finishCopy(vertex);
     this.#compact(vertex);
     this.#instance.barrier(vertex, epoch);
+    const timer = new SnapshotTimer(this.#clock);
     const live = this.#instance.liveSegments(vertex);
-    const snapshot: OpenSnapshot = { vertex, epoch, live, frames: [], more: () => undefined, copied: false };
+    const snapshot: OpenSnapshot = { vertex, epoch, live, frames: [], more: () => undefined, copied: false, timer };
     this.#copyOne(snapshot);
     if (!snapshot.copied) this.#open.push(snapshot);
     const before = this.#last.get(vertex) ?? Promise.resolve();
@@ -115,8 +154,10 @@ export class Snapshots {
   #copyOne(snapshot: OpenSnapshot): void {
     if (this.#scratch === 0) this.#scratch = this.#instance.frameBuffer(FRAME_CAPACITY);
     const length = this.#instance.snapshot(snapshot.vertex, this.#scratch, FRAME_CAPACITY);
-    if (length === 0) snapshot.copied = true;
-    else {
+    if (length === 0) {
+      snapshot.copied = true;
+      snapshot.timer.copied();
+    } else {
       const buffer =
         length < RECYCLED_FROM ? new Uint8Array(length) : (this.#free.pop() ?? new Uint8Array(FRAME_CAPACITY)).subarray(0, length);
       buffer.set(this.#instance.memory.subarray(this.#scratch, this.#scratch + length));
@@ -155,7 +196,10 @@ export class Snapshots {
           continue;
         }
         const header = { vertex, subtask, parallelism, epoch, fence: by.fence };
-        file ??= await TableFileWriter.open(store, tableFilePath(job, epoch, by, vertex, subtask), header);
+        if (file === undefined) {
+          snapshot.timer.storing();
+          file = await TableFileWriter.open(store, tableFilePath(job, epoch, by, vertex, subtask), header);
+        }
         written.push(await file.append(segmentOfFrame(frame), frame));
         this.#recycle(frame);
         this.#wake();
@@ -169,13 +213,14 @@ export class Snapshots {
   }
 
   #advance(snapshot: OpenSnapshot, written: readonly SegmentRef[], file: FileRef | undefined): StoredState {
-    const { vertex, live } = snapshot;
+    const { vertex, live, timer } = snapshot;
+    const writtenBytes = file?.size ?? 0;
     const directory = (this.#directories.get(vertex) ?? new SegmentDirectory()).advance(written, live);
     const known = [...(this.#files.get(vertex) ?? []), ...(file === undefined ? [] : [file])];
     const segments = directory.refs();
     const files = referencedFiles(segments, known);
     this.#directories.set(vertex, directory);
     this.#files.set(vertex, files);
-    return { segments, files };
+    return { segments, files, writtenBytes, phases: timer.phases(writtenBytes) };
   }
 }

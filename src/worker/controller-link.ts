@@ -1,0 +1,175 @@
+/**
+ * The worker's tie to whoever leads: dials the known controllers in turn until one welcomes it, and dials again whenever the stream breaks.
+ * It knows nothing of what is said, except who may say it and what was said last.
+ */
+import type { Clock } from "../core/clock.ts";
+import { type AppError, toAppError } from "../core/errors.ts";
+import type { Logger } from "../core/log.ts";
+import type { RandomSource } from "../core/prng.ts";
+import { backoffDelayMs, type RetryPolicy } from "../core/retry.ts";
+import type { Register, Welcome } from "../gen/controller.ts";
+import type { RunFence } from "../gen/peer.ts";
+import type { ControllerBody } from "../rpc/refusal.ts";
+import { LeaderEpoch, type WorkerMessage, WorkerStream } from "../rpc/worker-client.ts";
+
+/** What a worker does about its tie. */
+export interface ControllerLinkHandler {
+  /** The registration to be sent now. */
+  register(): Register;
+  /** A leader welcomed us: what it may have missed is to be sent now. */
+  welcome(welcome: Welcome): void;
+  message(body: ControllerBody): void;
+  /** The stream is gone; the next one is on its way. */
+  lost(error: AppError | undefined): void;
+  /** No controller will ever welcome us: wrong token, wrong build, or the run is over. Nothing follows. */
+  refused(error: AppError): void;
+}
+
+/** What the link works with. */
+export interface ControllerLinkOptions {
+  /** "host:port", at least one. */
+  readonly endpoints: readonly string[];
+  readonly fence: RunFence;
+  readonly release: string;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly logger: Logger;
+}
+
+/** Attempts are not limited here: the lease is. */
+const POLICY: RetryPolicy = { attempts: Number.MAX_SAFE_INTEGER, initialMs: 100, maxMs: 3_000 };
+const ANSWER_LIMIT_MS = 10_000;
+const FINAL: ReadonlySet<string> = new Set(["permission-denied", "version-mismatch", "fenced"]);
+
+/** How a stream ended. */
+interface StreamEnd {
+  readonly welcomed: boolean;
+  readonly error: AppError | undefined;
+}
+
+/** See the file's comment. */
+export class ControllerLink {
+  readonly #options: ControllerLinkOptions;
+  readonly #handler: ControllerLinkHandler;
+  readonly #leaderEpoch = new LeaderEpoch();
+  #endpoints: readonly string[];
+  #turn = 0;
+  /** Said by a controller that does not lead: to be dialled at once. */
+  #hint: string | undefined;
+  #stream: WorkerStream | undefined;
+  #welcomed = false;
+  #last: { readonly body: WorkerMessage; readonly said: () => void } | undefined;
+
+  constructor(handler: ControllerLinkHandler, options: ControllerLinkOptions) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#endpoints = options.endpoints;
+  }
+
+  /** Whether a leader listens. */
+  get connected(): boolean {
+    return this.#welcomed;
+  }
+
+  /** Whether much waits to be sent. */
+  get congested(): boolean {
+    return this.#stream?.congested ?? true;
+  }
+
+  /** Fencing epoch of the newest leader heard of. */
+  get leaderEpoch(): bigint {
+    return this.#leaderEpoch.newest;
+  }
+
+  /** Keeps a stream up until `signal` is aborted, then cuts it. Resolves earlier if we were refused or the last words were heard. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const endpoint = this.#hint ?? this.#endpoints[this.#turn % this.#endpoints.length] ?? "";
+      const hinted = this.#hint !== undefined;
+      this.#hint = undefined;
+      const { welcomed, error } = await this.#serve(endpoint, signal);
+      if (this.#last !== undefined && welcomed && error === undefined) return this.#last.said();
+      if (error !== undefined && error.retry === "never" && FINAL.has(error.code)) return this.#handler.refused(error);
+      failures = welcomed ? 0 : failures + 1;
+      if (!welcomed && !hinted) this.#turn += 1;
+      if (this.#hint !== undefined && !hinted) continue;
+      const delayMs = backoffDelayMs(Math.max(1, failures), POLICY, this.#options.random);
+      if (error !== undefined) this.#options.logger.debug("no controller", { endpoint, delayMs, error });
+      await this.#options.clock.sleep(delayMs, signal);
+    }
+  }
+
+  /** Sends `body` if a leader listens; otherwise it is lost, and `welcome` is the moment to say it again. */
+  send(body: WorkerMessage): void {
+    if (this.#welcomed && this.#last === undefined) this.#stream?.send(body);
+  }
+
+  /** Says `body` as the last message, on this stream or a later one. Resolves when a leader has heard it, or after `limitMs`. */
+  async sayLast(body: WorkerMessage, limitMs: number): Promise<void> {
+    const heard = new AbortController();
+    this.#last = { body, said: () => heard.abort() };
+    if (this.#welcomed) this.#sayLast();
+    await this.#options.clock.sleep(limitMs, heard.signal);
+  }
+
+  #sayLast(): void {
+    const stream = this.#stream;
+    if (stream === undefined || this.#last === undefined) return;
+    stream.send(this.#last.body);
+    stream.end().catch(() => undefined);
+  }
+
+  #serve(endpoint: string, signal: AbortSignal): Promise<StreamEnd> {
+    const { clock, fence, release } = this.#options;
+    return new Promise((resolve) => {
+      const cut = (): void => stream.cancel();
+      const closed = (error: AppError | undefined): void => {
+        signal.removeEventListener("abort", cut);
+        const welcomed = this.#welcomed;
+        this.#welcomed = false;
+        this.#stream = undefined;
+        if (welcomed) this.#handler.lost(error);
+        resolve({ welcomed, error });
+      };
+      const message = (body: ControllerBody): void => {
+        try {
+          this.#message(body, stream);
+        } catch (error) {
+          this.#options.logger.error("a controller's message was not handled", { message: body.$case, error: toAppError(error) });
+          stream.cancel();
+        }
+      };
+      const options = { clock, fence, release, leaderEpoch: this.#leaderEpoch, answerLimitMs: ANSWER_LIMIT_MS };
+      const stream = new WorkerStream(endpoint, { message, closed }, options);
+      this.#stream = stream;
+      signal.addEventListener("abort", cut, { once: true });
+      stream.send({ $case: "register", value: this.#handler.register() });
+    });
+  }
+
+  #message(body: ControllerBody, stream: WorkerStream): void {
+    switch (body.$case) {
+      case "welcome":
+        this.#welcomed = true;
+        this.#learn(body.value.endpoints);
+        this.#handler.welcome(body.value);
+        this.#sayLast();
+        return;
+      case "leaderMoved":
+        this.#learn(body.value.endpoints);
+        this.#hint = body.value.leader === "" ? undefined : body.value.leader;
+        stream.end().catch(() => undefined);
+        return;
+      default:
+        this.#handler.message(body);
+    }
+  }
+
+  /** The list of controllers, the leader first. An empty one is no news. */
+  #learn(endpoints: readonly string[]): void {
+    if (endpoints.length === 0) return;
+    this.#endpoints = endpoints;
+    this.#turn = 0;
+  }
+}
