@@ -42,6 +42,8 @@ export type JobEffect =
   /**
    * Own the job's completion record with the run's fence FIRST, so that no earlier run completes an epoch any more; then find the restore point
    * among the epochs it has then, and start the run machine (`startRun`). Does nothing if that machine exists. Fails: `start-failed`.
+   * With `ignoreStateBeforeEpoch` nothing older is restored; without a restore point epochs are numbered on from the newest the job ever had,
+   * and from `ignoreStateBeforeEpoch` at least (`RunConfig.restoredEpoch` is then the number before).
    */
   | {
       readonly kind: "start-run";
@@ -50,7 +52,10 @@ export type JobEffect =
       readonly checkpointIntervalMs: number;
       readonly ignoreStateBeforeEpoch: number | undefined;
     }
-  /** Like `start-run` for a run whose workers are placed and may be running (`adoptRun`). Does nothing if its machine exists. */
+  /**
+   * Like `start-run` for a run whose workers are placed and may be running (`adoptRun`): it is restored from the newest recorded epoch of an
+   * earlier run; epochs with its own fence are its own. Then, if `stop` is given, the machine is told to stop.
+   */
   | {
       readonly kind: "adopt-run";
       readonly run: RunReference;
@@ -58,8 +63,9 @@ export type JobEffect =
       readonly checkpointIntervalMs: number;
       readonly ignoreStateBeforeEpoch: number | undefined;
       readonly placement: readonly PlacedWorker[];
+      readonly stop: Exclude<StopMode, "none"> | undefined;
     }
-  /** Tell the run's machine; nothing happens if there is none: then `adopt-run` is under way and was given first, wait for it. */
+  /** Tell the run's machine, once it exists if it is being made; without one nothing happens: the next `adopt-run` says it as well. */
   | { readonly kind: "command-run"; readonly run: RunReference; readonly command: RunCommand }
   /** Forget the run's machine: its workers' messages are ignored from now on, they are `Fenced` when they speak. */
   | { readonly kind: "drop-run"; readonly run: RunReference }

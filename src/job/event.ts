@@ -27,15 +27,16 @@ export type RunReport =
   | { readonly kind: "lost"; readonly error: ErrorRecord };
 
 /** What happened. `jitter`: a number in 0 … 1 that spreads repetitions of many jobs over time; 1 (the longest wait) if absent. */
-export type JobEvent = { readonly jitter?: number } & (
-  | /** The job was read from its row by a controller that knows nothing else of it: its effects are wanted again. */ {
-      readonly kind: "loaded";
-    }
+export type JobEvent = { readonly jitter?: number } /**
+ * The job was read from its row by a controller that knows nothing else of it: what the state needs is wanted again. Before the effects
+ * the row is written with this controller's leader epoch even if it is the same, so that a former leader writes nothing any more.
+ */ & (
+  | { readonly kind: "loaded" }
   /** The user's wishes as of now. */
   | { readonly kind: "desired-changed"; readonly desired: Desired }
   /** Time has passed: at least at `wakeAtMs`. */
   | { readonly kind: "tick" }
-  /** The program is compiled; `tasks`: subtasks of all operators at the desired parallelism. */
+  /** The program is compiled and the artifact stored; `vertices`: of the program. */
   | { readonly kind: "compiled"; readonly artifact: string; readonly vertices: number }
   | { readonly kind: "compile-failed"; readonly error: ErrorRecord }
   /** The scheduler has the request. */
@@ -44,7 +45,7 @@ export type JobEvent = { readonly jitter?: number } & (
   | { readonly kind: "not-enough-slots"; readonly fence: number; readonly needed: number; readonly available: number }
   /** The scheduler cannot place workers it has accepted; `missing` 0: it could. */
   | { readonly kind: "placement-blocked"; readonly fence: number; readonly missing: number; readonly reason: string }
-  /** `start-workers`, `start-run` or `adopt-run` failed. */
+  /** `start-workers`, `start-run` or `adopt-run` failed. The run's machine, if any, is as it was. */
   | { readonly kind: "start-failed"; readonly fence: number; readonly error: ErrorRecord }
   /** `stop-workers` failed. */
   | { readonly kind: "stop-failed"; readonly fence: number; readonly error: ErrorRecord }

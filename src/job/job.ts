@@ -90,6 +90,7 @@ export interface Ending {
 /** Waiting for something outside, and since when. */
 export interface Waiting {
   readonly sinceMs: number;
+  readonly for: "slots" | "start" | "stop";
   /** In words, for users. */
   readonly reason: string;
 }
@@ -98,7 +99,7 @@ export interface Waiting {
 export interface JobContext {
   /** Present in states that leave a run. */
   readonly ending: Ending | undefined;
-  /** Present in `scheduling` while slots are missing or a start is repeated. */
+  /** Present while slots are missing, or a start, an adoption or a stop is repeated. */
   readonly waiting: Waiting | undefined;
   /** An attempt (start, stop, recovery) is repeated then. */
   readonly retryAtMs: number | undefined;
@@ -106,6 +107,8 @@ export interface JobContext {
   readonly attempts: number;
   /** Placement of the run's subtasks; undefined: not placed yet. Stored before workers hear of it, so that a new leader adopts them. */
   readonly placement: readonly PlacedWorker[] | undefined;
+  /** Vertices of the program; 0: not compiled yet. */
+  readonly vertices: number;
   /** `Desired.launchKey` of the newest run. */
   readonly launchKey: string;
   /** Whether workers of the newest run may exist. */
@@ -114,6 +117,8 @@ export interface JobContext {
   readonly runningSinceMs: number | undefined;
   /** Checkpoint interval that the run was told. */
   readonly checkpointIntervalMs: number;
+  /** `Desired.ignoreStateBeforeEpoch` when the newest run was made. */
+  readonly ignoreStateBeforeEpoch: number | undefined;
 }
 
 /** A job. */
@@ -148,7 +153,7 @@ export interface Job {
   readonly startedAtMs: number | undefined;
   /** When it stopped, finished or failed. */
   readonly finishedAtMs: number | undefined;
-  /** Of `failing`, `failed` and `recovering`; the others have none. */
+  /** Why it failed or recovers; kept until it runs or stops. */
   readonly failure: ErrorRecord | undefined;
 }
 
@@ -190,11 +195,13 @@ export const NO_CONTEXT: JobContext = {
   waiting: undefined,
   retryAtMs: undefined,
   attempts: 0,
+  vertices: 0,
   placement: undefined,
   launchKey: "",
   live: false,
   runningSinceMs: undefined,
   checkpointIntervalMs: 0,
+  ignoreStateBeforeEpoch: undefined,
 };
 
 /** A job that the API has just made. */

@@ -104,7 +104,7 @@ export function connectedWorkers(run: Run): readonly WorkerId[] {
     .map(({ worker }) => worker)
     .filter((worker) => {
       const known = run.workers.get(worker);
-      return known !== undefined && known.connected && !known.over;
+      return known?.connected === true && !known.over;
     });
 }
 

@@ -1,10 +1,39 @@
 /**
  * The job state machine: `stepJob(job, event, nowMs, limits)` gives the job as it is then and what has to be done. Pure and total: every event
- * in every state has an answer (transitions.ts), every transient state a deadline.
+ * in every state has an answer (transitions.ts), every transient state a deadline. Starting a run is in `starting.ts`, leaving it in
+ * `ending.ts`, the user's wishes in `desire.ts`.
  */
+import type { ErrorRecord } from "../core/errors.ts";
+import { moveAway, reconcile } from "./desire.ts";
 import type { JobEffect } from "./effect.ts";
-import type { JobEvent } from "./event.ts";
-import type { Job, JobLimits } from "./job.ts";
+import {
+  atRest,
+  closeRun,
+  endingOverdue,
+  endWorkers,
+  failJob,
+  killWorkers,
+  leaveRun,
+  recover,
+  stopFailed,
+  stopWorkers,
+  workersGone,
+} from "./ending.ts";
+import type { JobEvent, RunReport } from "./event.ts";
+import { type Job, type JobLimits, REST_STATES } from "./job.ts";
+import { change, type JobDraft, note, remember, retryLater } from "./job-draft.ts";
+import {
+  adopt,
+  enterRunning,
+  enterScheduling,
+  notEnoughSlots,
+  placed,
+  placementBlocked,
+  startOverdue,
+  startWorkers,
+  workersAccepted,
+} from "./starting.ts";
+import { ANSWERS, eventName } from "./transitions.ts";
 
 /** A step's result. `job` is the same object if nothing changed: then its row need not be written. */
 export interface JobStep {
@@ -14,12 +43,171 @@ export interface JobStep {
 
 /** What follows from `event` at `nowMs`. Write `job` first, then perform `effects`. */
 export function stepJob(job: Job, event: JobEvent, nowMs: number, limits: JobLimits): JobStep {
-  void event, nowMs, limits;
-  return { job, effects: [] };
+  const draft: JobDraft = { job, effects: [], nowMs, limits, jitter: event.jitter ?? 1 };
+  if (isMeant(job, event) && ANSWERS[job.state][eventName(event)] === "handled") follow(draft, event);
+  reconcile(draft);
+  return { job: draft.job, effects: draft.effects };
+}
+
+/** Events of older runs come too late. */
+function isMeant(job: Job, event: JobEvent): boolean {
+  return !("fence" in event) || event.fence === job.run?.fence;
+}
+
+function follow(draft: JobDraft, event: JobEvent): void {
+  switch (event.kind) {
+    case "loaded":
+      return loaded(draft);
+    case "desired-changed":
+      if (event.desired.revision < draft.job.desired.revision) return;
+      return change(draft, { desired: event.desired });
+    case "tick":
+      return tick(draft);
+    case "compiled":
+      change(draft, { artifact: event.artifact });
+      remember(draft, { vertices: event.vertices });
+      return enterScheduling(draft);
+    case "compile-failed":
+      return recover(draft, event.error);
+    case "workers-accepted":
+      return workersAccepted(draft);
+    case "not-enough-slots":
+      return notEnoughSlots(draft, event);
+    case "placement-blocked":
+      return placementBlocked(draft, event.missing, event.reason);
+    case "start-failed":
+      return startFailed(draft, event.error);
+    case "stop-failed":
+      return stopFailed(draft, event.error);
+    case "workers-gone":
+      return workersGone(draft);
+    case "drain":
+      return moveAway(draft, event.reason);
+    case "run":
+      return runReported(draft, event.report);
+  }
+}
+
+function startFailed(draft: JobDraft, error: ErrorRecord): void {
+  const { state, context } = draft.job;
+  if (context.ending !== undefined && context.ending.phase !== "run") return;
+  if (error.retry === "backoff") return retryLater(draft, "start", error.message);
+  if (state === "checkpoint-stopping" || state === "stopping") return endAnyway(draft, error);
+  recover(draft, error);
+}
+
+function runReported(draft: JobDraft, report: RunReport): void {
+  const { state } = draft.job;
+  switch (report.kind) {
+    case "placed":
+      return placed(draft, report.placement);
+    case "running":
+      return enterRunning(draft);
+    case "epoch-complete":
+      return report.epoch > draft.job.epoch ? change(draft, { epoch: report.epoch }) : undefined;
+    case "ending":
+      return leaveRun(draft, "finishing", "checkpoint", true);
+    case "leaving":
+      return moveAway(draft, report.reason);
+    case "drained":
+      return drained(draft, report.finished);
+    case "closed":
+      return closed(draft);
+    case "failed":
+    case "lost":
+      if (state === "checkpoint-stopping" || state === "stopping") return endAnyway(draft, report.error);
+      return runOver(draft, report.error);
+  }
+}
+
+function drained(draft: JobDraft, finished: boolean): void {
+  const { state, context } = draft.job;
+  if (state === "running") leaveRun(draft, "finishing", "checkpoint", true);
+  if (context.ending === undefined || context.ending.phase === "run") closeRun(draft, finished);
+}
+
+function closed(draft: JobDraft): void {
+  const { ending } = draft.job.context;
+  if (ending === undefined) return recover(draft, lost("the run closed although nobody had asked"));
+  if (ending.phase === "run" || ending.phase === "closing") endWorkers(draft, ending);
+}
+
+function lost(message: string): ErrorRecord {
+  return { domain: "internal", code: "invariant", message, retry: "backoff" };
+}
+
+/** The run failed. If its work was done, only its workers are left. */
+function runOver(draft: JobDraft, error: ErrorRecord): void {
+  const { ending } = draft.job.context;
+  if (ending === undefined || ending.phase === "run") return recover(draft, error);
+  if (ending.phase === "closing") endWorkers(draft, ending);
+}
+
+/** The run failed while it was stopped: the user gets the stop; what is not in a complete epoch is repeated later. */
+function endAnyway(draft: JobDraft, error: ErrorRecord): void {
+  const { ending, live } = draft.job.context;
+  if (ending?.phase !== "run" && ending?.phase !== "closing") return;
+  if (error.domain === "user" && ending.phase === "run") return failJob(draft, error);
+  note(draft, "stop-incomplete", "warn", `the run failed while it was stopped: ${error.message}`, { error });
+  if (live) killWorkers(draft, ending);
+}
+
+/** What a controller that knows nothing of the job has to do for it: all follows from the state. */
+function loaded(draft: JobDraft): void {
+  const { state, context } = draft.job;
+  const { ending, placement, live } = context;
+  remember(draft, { retryAtMs: undefined });
+  if (state === "compiling") draft.effects.push({ kind: "compile" });
+  if (state === "scheduling") return startWorkers(draft);
+  if (state === "running")
+    return placement === undefined ? recover(draft, lost("the run's placement is not known")) : adopt(draft, placement, undefined);
+  if (REST_STATES.has(state)) return atRest(draft);
+  if (ending === undefined) return;
+  if (ending.phase === "closing") return endWorkers(draft, ending);
+  if (ending.phase === "workers" || ending.phase === "killing") return live ? stopWorkers(draft) : undefined;
+  if (ending.phase === "run" && placement !== undefined) adopt(draft, placement, state === "finishing" ? undefined : ending.mode);
+}
+
+function tick(draft: JobDraft): void {
+  const { job, nowMs } = draft;
+  if (job.stateDeadlineAtMs !== undefined && job.stateDeadlineAtMs <= nowMs) return overdue(draft);
+  if (job.context.retryAtMs !== undefined && job.context.retryAtMs <= nowMs) return retry(draft);
+  const healthyAtMs = healthyAt(job, draft.limits);
+  if (healthyAtMs !== undefined && healthyAtMs <= nowMs) change(draft, { restarts: 0 });
+}
+
+/** The state or its phase took too long. */
+function overdue(draft: JobDraft): void {
+  const { state, context } = draft.job;
+  if (context.ending !== undefined) return endingOverdue(draft, context.ending);
+  if (state === "scheduling") return recover(draft, startOverdue(draft));
+  if (state === "compiling") {
+    const seconds = draft.limits.compileMs / 1000;
+    recover(draft, { domain: "internal", code: "timeout", message: `the program was not compiled after ${seconds} s`, retry: "backoff" });
+  }
+}
+
+/** An attempt that failed is made again. */
+function retry(draft: JobDraft): void {
+  const { state, context } = draft.job;
+  remember(draft, { retryAtMs: undefined });
+  if (state === "scheduling") return startWorkers(draft);
+  if (REST_STATES.has(state) && state !== "running") return atRest(draft);
+  const { ending, placement } = context;
+  if (ending?.phase === "workers" || ending?.phase === "killing") return stopWorkers(draft);
+  if (placement !== undefined) adopt(draft, placement, state === "running" || state === "finishing" ? undefined : ending?.mode);
+}
+
+function healthyAt({ context, restarts }: Job, { healthyMs }: JobLimits): number | undefined {
+  return restarts > 0 && context.runningSinceMs !== undefined ? context.runningSinceMs + healthyMs : undefined;
 }
 
 /** When the machine wants a `tick` without anything else happening; undefined: never. */
 export function wakeAtMs(job: Job, limits: JobLimits): number | undefined {
-  void limits;
-  return job.stateDeadlineAtMs;
+  const { state, stateDeadlineAtMs, context, startedAtMs, ttlMs } = job;
+  const times = [stateDeadlineAtMs, context.retryAtMs, healthyAt(job, limits)];
+  if (state === "created") times.push(job.stateChangedAtMs);
+  if (state === "running" && startedAtMs !== undefined && ttlMs !== undefined) times.push(startedAtMs + ttlMs);
+  const known = times.filter((ms) => ms !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
