@@ -1,0 +1,2 @@
+/** x */
+export function ConnectionGalleryPage(_: { readonly connector?: string }) { return <div class="page">…</div>; }

@@ -1,0 +1,2 @@
+/** x */
+export function ConnectionsPage(_: { readonly connector?: string }) { return <div class="page">…</div>; }

@@ -1,0 +1,2 @@
+/** x */
+export function ConnectionWizardPage(_: { readonly connector?: string }) { return <div class="page">…</div>; }

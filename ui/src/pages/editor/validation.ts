@@ -1,0 +1,98 @@
+/**
+ * Asks the API what it thinks of the draft, a moment after the last keystroke; the last answer stays until there is a new one.
+ */
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, request } from "../../api/client.ts";
+import type { Graph, QueryFinding, QueryValidation, UdfValidation } from "../../api/shapes.ts";
+import type { CodeFinding } from "../../components/code-editor.tsx";
+import type { Draft } from "./draft.ts";
+
+const PAUSE_MS = 350;
+
+/** What is known of a draft. */
+export interface Validation {
+  /** Newest graph of a valid query. */
+  readonly graph: Graph | undefined;
+  /** Errors first. */
+  readonly findings: readonly QueryFinding[];
+  /** The draft changed and the answer is still of the one before. */
+  readonly pending: boolean;
+  /** Why there is no answer. */
+  readonly failure: string | undefined;
+}
+
+const NOTHING: Validation = { graph: undefined, findings: [], pending: false, failure: undefined };
+
+/** The planner's answer to a draft. */
+export function useValidation(draft: Draft): Validation {
+  const [state, setState] = useState(NOTHING);
+  useEffect(() => {
+    if (draft.query.trim() === "") {
+      setState(NOTHING);
+      return undefined;
+    }
+    const abort = new AbortController();
+    setState((last) => ({ ...last, pending: true }));
+    const timer = setTimeout(() => void validate(draft, abort.signal).then((next) => next !== undefined && setState(next)), PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [draft]);
+  return state;
+}
+
+async function validate(draft: Draft, signal: AbortSignal): Promise<((last: Validation) => Validation) | undefined> {
+  try {
+    const answer = await request<QueryValidation>("/pipelines/validate_query", {
+      method: "POST",
+      body: { query: draft.query, udfs: udfsOf(draft) },
+      signal,
+    });
+    const findings = [...answer.errors, ...answer.warnings];
+    // While the query is wrong, the last graph is better than none.
+    return (last) => ({ graph: answer.graph ?? last.graph, findings, pending: false, failure: undefined });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (error instanceof ApiError && error.status === 400) {
+      const finding: QueryFinding = { severity: "error", code: "refused", message: error.message };
+      return (last) => ({ ...last, findings: [finding], pending: false, failure: undefined });
+    }
+    return (last) => ({ ...last, pending: false, failure: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** The draft's functions as the API takes them. */
+export function udfsOf(draft: Draft): readonly { readonly definition: string; readonly language: string }[] {
+  return draft.udfs.map(({ definition }) => ({ definition, language: "typescript" }));
+}
+
+/** Findings with places, for the editor. */
+export function codeFindings(findings: readonly QueryFinding[]): readonly CodeFinding[] {
+  return findings.flatMap(({ span, severity, message, hint, detail }) =>
+    span === undefined ? [] : [{ from: span.start.offset, to: span.end.offset, severity, message, hint: hint ?? detail }],
+  );
+}
+
+/** What the API says of one function; `undefined` while it is not known. */
+export function useUdfValidation(definition: string | undefined): UdfValidation | undefined {
+  const [state, setState] = useState<UdfValidation>();
+  useEffect(() => {
+    if (definition === undefined) {
+      setState(undefined);
+      return undefined;
+    }
+    const abort = new AbortController();
+    const ask = () =>
+      request<UdfValidation>("/udfs/validate", { method: "POST", body: { definition, language: "typescript" }, signal: abort.signal }).then(
+        setState,
+        () => undefined,
+      );
+    const timer = setTimeout(() => void ask(), PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [definition]);
+  return state;
+}

@@ -1,0 +1,141 @@
+/**
+ * Pipelines as a table with state, runtime, copy and delete, a page at a time. Home and the list of pipelines show it.
+ */
+import { useState } from "preact/hooks";
+import { request } from "../api/client.ts";
+import { usePolled } from "../api/polling.ts";
+import type { Job, Page, Pipeline } from "../api/shapes.ts";
+import { isTerminal, StateBadge } from "../components/badge.tsx";
+import { ButtonLink, IconButton } from "../components/button.tsx";
+import { FormDialog } from "../components/dialog.tsx";
+import { Empty, SkeletonRows } from "../components/empty.tsx";
+import { Note } from "../components/note.tsx";
+import { Pager, usePages } from "../components/pager.tsx";
+import { showToast } from "../components/toast.tsx";
+import { formatCount, formatDuration, formatTime } from "../format.ts";
+import { paths } from "../paths.ts";
+import { Link, navigate } from "../router.tsx";
+
+const LIST_MS = 5000;
+const PAGE_ROWS = 10;
+
+/** The table; `jobs` has the states, absent while they are not known. */
+export function PipelineTable({ jobs }: { readonly jobs: readonly Job[] | undefined }) {
+  const pages = usePages();
+  const query = new URLSearchParams({ limit: String(PAGE_ROWS), ...(pages.after === undefined ? {} : { starting_after: pages.after }) });
+  const { data, error, refresh } = usePolled<Page<Pipeline>>(`/pipelines?${query}`, LIST_MS);
+  const [doomed, setDoomed] = useState<Pipeline>();
+  const byPipeline = new Map((jobs ?? []).map((job) => [job.pipeline_id, job]));
+  if (data !== undefined && data.data.length === 0 && pages.isFirst) return <NoPipelines />;
+  return (
+    <section class="card" aria-label="Pipelines">
+      {error !== undefined && error.status !== 0 && data === undefined && (
+        <div class="card-body">
+          <Note tone="bad">{error.message}</Note>
+        </div>
+      )}
+      <div class="table-wrap">
+        <table class="table">
+          <thead>
+            <tr>
+              <th>Name</th>
+              <th>State</th>
+              <th class="hide-phone">Created</th>
+              <th class="hide-phone">Runtime</th>
+              <th class="right hide-phone">Tasks</th>
+              <th>
+                <span class="visually-hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data === undefined ? (
+              <SkeletonRows rows={4} columns={6} />
+            ) : (
+              data.data.map((pipeline) => (
+                <PipelineRow key={pipeline.id} pipeline={pipeline} job={byPipeline.get(pipeline.id)} onDelete={() => setDoomed(pipeline)} />
+              ))
+            )}
+          </tbody>
+        </table>
+      </div>
+      <Pager pages={pages} hasMore={data?.has_more ?? false} last={data?.data.at(-1)?.id} />
+      {doomed !== undefined && (
+        <DeleteDialog pipeline={doomed} job={byPipeline.get(doomed.id)} onClose={() => setDoomed(undefined)} onDeleted={refresh} />
+      )}
+    </section>
+  );
+}
+
+function PipelineRow({ pipeline, job, onDelete }: { readonly pipeline: Pipeline; readonly job: Job | undefined; onDelete(): void }) {
+  return (
+    <tr>
+      <td class="cell-wide">
+        <div class="cell-name">
+          <Link to={paths.pipeline(pipeline.id)} class="truncate">
+            {pipeline.name}
+          </Link>
+          <span class="mono truncate">{pipeline.id}</span>
+        </div>
+      </td>
+      <td>
+        <StateBadge state={job?.state} />
+      </td>
+      <td class="num muted hide-phone">{formatTime(pipeline.created_at)}</td>
+      <td class="num hide-phone">{runtimeOf(job)}</td>
+      <td class="num right hide-phone">{formatCount(job?.tasks)}</td>
+      <td>
+        <div class="actions">
+          <IconButton icon="copy" label={`Copy ${pipeline.name}`} onClick={() => navigate(paths.editor(pipeline.id))} />
+          <IconButton icon="trash" label={`Delete ${pipeline.name}`} onClick={onDelete} />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function runtimeOf(job: Job | undefined): string {
+  if (job === undefined || job.start_time === null || job.start_time === undefined) return "–";
+  const end = job.finish_time ?? Date.now() * 1000;
+  return formatDuration(Math.max(0, end - job.start_time));
+}
+
+function NoPipelines() {
+  const create = (
+    <ButtonLink to={paths.editor()} tone="primary" icon="plus">
+      New pipeline
+    </ButtonLink>
+  );
+  return (
+    <section class="card">
+      <Empty icon="pipelines" title="No pipelines yet" actions={create}>
+        A pipeline is a query that keeps running. The editor has examples that need no set-up.
+      </Empty>
+    </section>
+  );
+}
+
+interface DeleteDialogProps {
+  readonly pipeline: Pipeline;
+  readonly job: Job | undefined;
+  onClose(): void;
+  onDeleted(): void;
+}
+
+function DeleteDialog({ pipeline, job, onClose, onDeleted }: DeleteDialogProps) {
+  const runs = job !== undefined && !isTerminal(job.state);
+  const remove = async () => {
+    await request(`/pipelines/${pipeline.id}`, { method: "DELETE" });
+    showToast(`Deleted ${pipeline.name}`);
+    onDeleted();
+  };
+  return (
+    <FormDialog title={`Delete ${pipeline.name}?`} submit="Delete" tone="danger" disabled={runs} onClose={onClose} onSubmit={remove}>
+      {runs ? (
+        <Note tone="warn">The pipeline is {job.state}. Stop it first; a pipeline can be deleted when nothing of it runs.</Note>
+      ) : (
+        <p class="muted">The pipeline, its history and its checkpoints go. What its sinks have written stays.</p>
+      )}
+    </FormDialog>
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * The dataflow while it runs: the graph with rates and backpressure, and beside it the chosen operator, or why there is no output.
+ */
+import { useMemo, useState } from "preact/hooks";
+import { usePolled } from "../../api/polling.ts";
+import type { Collection, OperatorMetricGroup, OperatorStatus } from "../../api/shapes.ts";
+import { DataflowGraph } from "../../charts/dataflow-graph.tsx";
+import { nodeLoads } from "../../charts/metric-series.ts";
+import { JobFacts } from "./job-facts.tsx";
+import { OperatorDetail } from "./operator-detail.tsx";
+import { OutputFindings } from "./output-findings.tsx";
+import type { TabProps } from "./page.tsx";
+
+const METRICS_MS = 1000;
+const STATUS_MS = 2000;
+const NO_GROUPS: readonly OperatorMetricGroup[] = [];
+
+/** The tab. */
+export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
+  const [selected, setSelected] = useState<number>();
+  const isLive = job?.state === "Running";
+  const metrics = usePolled<Collection<OperatorMetricGroup>>(`${jobPath}/operator_metric_groups`, isLive ? METRICS_MS : 5000);
+  const statuses = usePolled<Collection<OperatorStatus>>(`${jobPath}/operators`, STATUS_MS);
+  const groups = metrics.data?.data ?? NO_GROUPS;
+  const loads = useMemo(() => (isLive ? nodeLoads(groups) : undefined), [groups, isLive]);
+  const node = pipeline.graph.nodes.find(({ node_id }) => node_id === selected);
+  return (
+    <div class="operators">
+      <section class="operators-graph" aria-label="Operators">
+        <DataflowGraph
+          graph={pipeline.graph}
+          {...(loads === undefined ? {} : { loads })}
+          selected={selected}
+          onSelect={(id) => setSelected(id === selected ? undefined : id)}
+        />
+      </section>
+      <aside class="operators-side" aria-label="Details">
+        {node === undefined ? (
+          <>
+            <OutputFindings jobPath={jobPath} graph={pipeline.graph} onSelect={setSelected} />
+            <JobFacts pipeline={pipeline} job={job} />
+          </>
+        ) : (
+          <OperatorDetail
+            node={node}
+            groups={groups}
+            status={statuses.data?.data.find(({ node_id }) => node_id === node.node_id)}
+            onClose={() => setSelected(undefined)}
+          />
+        )}
+      </aside>
+    </div>
+  );
+}

@@ -1,0 +1,28 @@
+/**
+ * The list of all pipelines.
+ */
+import { usePolled } from "../api/polling.ts";
+import type { Collection, Job } from "../api/shapes.ts";
+import { ButtonLink } from "../components/button.tsx";
+import { useTitle } from "../components/title.ts";
+import { paths } from "../paths.ts";
+import { PipelineTable } from "./pipeline-table.tsx";
+
+/** The page. */
+export function PipelinesPage() {
+  useTitle("Pipelines");
+  const jobs = usePolled<Collection<Job>>("/jobs", 2000);
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>Pipelines</h1>
+        <div class="actions">
+          <ButtonLink to={paths.editor()} tone="primary" icon="plus">
+            New pipeline
+          </ButtonLink>
+        </div>
+      </div>
+      <PipelineTable jobs={jobs.data?.data} />
+    </div>
+  );
+}
