@@ -4,6 +4,7 @@
  */
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
+import { jsonParameter } from "./json-parameter.ts";
 
 /** committing: it counts, sinks may not have published yet. retired: its files may be gone. */
 export type CheckpointState = "in-progress" | "committing" | "complete" | "failed" | "retired";
@@ -94,7 +95,7 @@ export async function writeCheckpoints(db: Database, leaderEpoch: bigint, rows: 
       `insert into checkpoints (${COLUMNS.join(", ")}) select ${values.join(", ")} from ${RECORDS}
        join jobs j on j.id = c.job_id where j.leader_epoch <= ?
        on conflict (job_id, epoch, run_fence) do update set ${updates.join(", ")}`,
-      [JSON.stringify(rows.map(asRecord)), leaderEpoch.toString()],
+      [jsonParameter(rows.map(asRecord)), leaderEpoch.toString()],
     );
   } catch (error) {
     throw databaseError("writing checkpoints", error);
@@ -164,7 +165,7 @@ export async function alignCheckpoints(
   run: OwningRun,
 ): Promise<void> {
   const leader = leaderEpoch.toString();
-  const records = JSON.stringify(recorded.map(recordedAsRecord));
+  const records = jsonParameter(recorded.map(recordedAsRecord));
   const listed = `exists (select 1 from ${RECORDED} where r.epoch = checkpoints.epoch and r.run_fence = checkpoints.run_fence)`;
   try {
     await db.raw(
@@ -202,26 +203,36 @@ function recordedAsRecord(row: RecordedEpoch): Record<string, unknown> {
   };
 }
 
-/** Says that the files of `epochs` may be gone, and forgets rows of the job beyond the newest `keep`. */
-export async function retireCheckpoints(
-  db: Database,
-  leaderEpoch: bigint,
-  job: string,
-  epochs: readonly number[],
-  keep: number,
-): Promise<void> {
+/** An epoch whose files may be gone. */
+export interface RetiredEpoch {
+  readonly job: string;
+  readonly epoch: number;
+}
+
+/** Says of all `epochs` that they cannot be restored any more. One statement. */
+export async function retireCheckpoints(db: Database, leaderEpoch: bigint, epochs: readonly RetiredEpoch[]): Promise<void> {
+  if (epochs.length === 0) return;
   try {
     await db.raw(
-      `update checkpoints set state = 'retired', operators = '[]' where job_id = ? and epoch = any(?) and state in ('committing', 'complete')
-       and exists (select 1 from jobs j where j.id = checkpoints.job_id and j.leader_epoch <= ?)`,
-      [job, [...epochs], leaderEpoch.toString()],
-    );
-    await db.raw(
-      `delete from checkpoints where job_id = ? and state in ('retired', 'failed')
-       and id not in (select id from checkpoints where job_id = ? order by started_at desc limit ?)`,
-      [job, job, keep],
+      `update checkpoints set state = 'retired', operators = '[]' from jsonb_to_recordset(?::jsonb) as r(job text, epoch bigint)
+       where checkpoints.job_id = r.job and checkpoints.epoch = r.epoch and state in ('committing', 'complete') and ${LED}`,
+      [jsonParameter(epochs), leaderEpoch.toString()],
     );
   } catch (error) {
     throw databaseError("retiring checkpoints", error);
+  }
+}
+
+/** Deletes rows of retired and failed epochs beyond the newest `keep` of each job. */
+export async function trimCheckpoints(db: Database, keep: number): Promise<void> {
+  try {
+    await db.raw(
+      `delete from checkpoints where state in ('retired', 'failed') and id in (
+         select id from (select id, row_number() over (partition by job_id order by started_at desc) as place from checkpoints) placed
+         where place > ?)`,
+      [keep],
+    );
+  } catch (error) {
+    throw databaseError("deleting old checkpoints", error);
   }
 }

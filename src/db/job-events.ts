@@ -3,6 +3,7 @@ import type { ErrorCode, ErrorDomain } from "../core/errors.ts";
 import type { LogLevel } from "../core/log.ts";
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
+import { jsonParameter } from "./json-parameter.ts";
 
 /** One line of a timeline. */
 export interface JobEventRow {
@@ -27,7 +28,7 @@ export interface JobEventRow {
 
 /** `events` as the JSON that `EVENT_COLUMNS` reads back. */
 export function eventsAsJson(events: readonly JobEventRow[]): string {
-  return JSON.stringify(
+  return jsonParameter(
     events.map((event) => ({
       job_id: event.job,
       run_id: event.run ?? null,

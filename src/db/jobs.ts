@@ -9,6 +9,7 @@ import { type Desired, type Job, type JobContext, type JobState, NO_CONTEXT, typ
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
 import { EVENT_COLUMNS, EVENT_RECORDS, EVENT_VALUES, eventsAsJson, type JobEventRow } from "./job-events.ts";
+import { jsonParameter } from "./json-parameter.ts";
 
 /** Channel on which writers of `jobs` name the job they wrote. */
 export const JOBS_CHANNEL = "wadi_jobs";
@@ -162,7 +163,7 @@ export async function writeJob(
        select exists (select 1 from w) as written, revision, leader_epoch, (select count(*) from n) as notified from jobs where id = ?`,
       [
         job.state,
-        JSON.stringify({ ...job.context, tokenHashes, ...(failure === undefined ? {} : { failure: withoutStack(failure) }) }),
+        jsonParameter({ ...job.context, tokenHashes, ...(failure === undefined ? {} : { failure: withoutStack(failure) }) }),
         job.stateChangedAtMs,
         job.stateDeadlineAtMs ?? null,
         job.observedRevision,

@@ -4,6 +4,7 @@
  */
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
+import { jsonParameter } from "./json-parameter.ts";
 
 /** An output that somebody looks at. */
 export interface OutputRequest {
@@ -56,7 +57,7 @@ export async function insertPreviewRows(db: Database, rows: readonly PreviewRow[
            as (job_id text, run_id text, run_fence bigint, vertex int, subtask int, row_number bigint, row text))
          with ordinality as p(job_id, run_id, run_fence, vertex, subtask, row_number, row, place)
        join jobs j on j.id = p.job_id order by p.place on conflict do nothing`,
-      [JSON.stringify(records)],
+      [jsonParameter(records)],
     );
   } catch (error) {
     throw databaseError("writing preview rows", error);
@@ -161,7 +162,7 @@ export async function insertMetricSamples(db: Database, rows: readonly MetricSam
        select m.job_id, m.run_fence, to_timestamp(m.taken_at / 1000), m.samples
        from jsonb_to_recordset(?::jsonb) as m(job_id text, run_fence bigint, taken_at float8, samples jsonb)
        join jobs j on j.id = m.job_id on conflict do nothing`,
-      [JSON.stringify(records)],
+      [jsonParameter(records)],
     );
   } catch (error) {
     throw databaseError("writing measurements", error);

@@ -4,6 +4,7 @@
  */
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
+import { jsonParameter } from "./json-parameter.ts";
 
 /** Where a worker is. */
 export type WorkerRowState = "placing" | "starting" | "registered" | "running" | "stopping" | "exited" | "lost";
@@ -69,7 +70,7 @@ export async function writeWorkers(db: Database, leaderEpoch: bigint, rows: read
        from ${RECORDS} join jobs j on j.id = w.job_id where j.leader_epoch <= ?
        on conflict (id) do update set ${UPDATED.map((column) => `${column} = excluded.${column}`).join(", ")}
        where workers.job_id = excluded.job_id and workers.run_fence <= excluded.run_fence`,
-      [JSON.stringify(rows.map(asRecord)), leaderEpoch.toString()],
+      [jsonParameter(rows.map(asRecord)), leaderEpoch.toString()],
     );
   } catch (error) {
     throw databaseError("writing workers", error);

@@ -1,0 +1,296 @@
+/**
+ * Performs what the job machine wants: compiles, asks the scheduler, drives the run, deletes. One of the five places where errors are caught:
+ * what fails is told to the machine as an event, which decides whether it is tried again. Every effect may be performed twice.
+ */
+import { jobFolder } from "../checkpoint/paths.ts";
+import { type AppError, externalError, toAppError, toErrorRecord } from "../core/errors.ts";
+import type { JobId } from "../core/ids.ts";
+import { deleteJob, readProgramText, type StoredJob } from "../db/jobs.ts";
+import type { Register } from "../gen/controller.ts";
+import type { RunFence } from "../gen/peer.ts";
+import type { JobEffect, TimelineEntry, WorkerStop } from "../job/effect.ts";
+import type { JobEvent } from "../job/event.ts";
+import type { PlacedWorker, RunReference } from "../job/job.ts";
+import { decodeProgram } from "../program/codec.ts";
+import { fencedOut, leaderMoved } from "../rpc/refusal.ts";
+import { hashRunToken, isRunToken, makeRunToken } from "../rpc/run-token.ts";
+import type { WorkerBody, WorkerSession } from "../rpc/worker-server.ts";
+import type { RunKey, RunSpec, WorkerView } from "../scheduler/scheduler.ts";
+import { makeArtifact } from "./artifacts.ts";
+import type { LeaderContext } from "./context.ts";
+import type { Gate } from "./gate.ts";
+import { RunDriver } from "./run-driver.ts";
+import type { WorkerBook } from "./worker-book.ts";
+import { workerStop } from "./worker-stop.ts";
+
+/** What all jobs of a leader share. */
+export interface SharedWork {
+  readonly compilations: Gate;
+  readonly starts: Gate;
+  readonly book: WorkerBook;
+  /** Rows and pieces of logs, for users. */
+  readonly output: (job: JobId, run: RunKey, body: WorkerBody) => void;
+  /** The job and its row are deleted. */
+  readonly onDeleted: (job: JobId) => void;
+}
+
+/** Whose effects are performed. */
+export interface JobHost {
+  readonly id: JobId;
+  readonly stored: StoredJob;
+  post(event: JobEvent): void;
+  note(entry: TimelineEntry): void;
+}
+
+/** Bytes of a worker besides its slots' state: code, buffers, JavaScript's heap. */
+const SLOT_OVERHEAD_BYTES = 256 << 20;
+const SLOT_CPU_MILLIS = 1_000;
+
+/** See the file's comment. */
+export class JobEffects {
+  readonly #context: LeaderContext;
+  readonly #shared: SharedWork;
+  readonly #host: JobHost;
+  /** Of the newest run that was started here. */
+  #token: { readonly fence: number; readonly token: string } | undefined;
+  #run: RunDriver | undefined;
+  /** Runs up to this fence are over: their workers are told so. */
+  #droppedFence = 0;
+  #stop: { readonly abort: AbortController; readonly nudge: () => void } | undefined;
+
+  constructor(context: LeaderContext, shared: SharedWork, host: JobHost) {
+    this.#context = context;
+    this.#shared = shared;
+    this.#host = host;
+  }
+
+  /** The run that is driven here. */
+  get run(): RunDriver | undefined {
+    return this.#run;
+  }
+
+  /**
+   * Hashes of the tokens that the row has to have before `effects` are performed: with that of a new token if workers are to be started and
+   * this controller has none for the run. Earlier ones of the same run stay: its workers may have been started by another controller.
+   */
+  tokensFor(effects: readonly JobEffect[], known: readonly string[], fence: number | undefined): readonly string[] {
+    const start = effects.find((effect) => effect.kind === "start-workers");
+    if (start === undefined || fence === undefined || this.#token?.fence === start.run.fence) return known;
+    const sameRun = this.#host.stored.job.run?.fence === fence;
+    this.#token = { fence: start.run.fence, token: makeRunToken() };
+    return [...(sameRun ? known : []), hashRunToken(this.#token.token)];
+  }
+
+  /** Begins `effect`; what comes of it is told to the job. */
+  perform(effect: Exclude<JobEffect, { kind: "record" }>): void {
+    switch (effect.kind) {
+      case "compile":
+        return this.#attempt(
+          () => this.#compile(),
+          (error) => ({ kind: "compile-failed", error: toErrorRecord(error) }),
+        );
+      case "start-workers":
+        return this.#attempt(() => this.#startWorkers(effect.run, effect.parallelism), startFailed(effect.run));
+      case "start-run":
+      case "adopt-run":
+        return this.#attempt(() => this.#openRun(effect), startFailed(effect.run));
+      case "command-run":
+        if (this.#run?.key.fence === BigInt(effect.run.fence)) this.#run.command(effect.command);
+        return;
+      case "drop-run":
+        return this.#drop(effect.run);
+      case "stop-workers":
+        return this.#attempt(
+          () => this.#stopWorkers(effect.run, effect.mode),
+          (error) => ({ kind: "stop-failed", fence: effect.run.fence, error: toErrorRecord(error) }),
+        );
+      case "clean-up":
+        return this.#attempt(
+          () => this.#cleanUp(),
+          () => undefined,
+        );
+    }
+  }
+
+  /** Ends what goes on here; workers are not touched. */
+  release(): void {
+    this.#run?.release();
+    this.#stop?.abort.abort();
+  }
+
+  #attempt(work: () => Promise<void>, failure: (error: AppError) => JobEvent | undefined): void {
+    work().catch((thrown: unknown) => {
+      const error = toAppError(thrown);
+      const { term, logger } = this.#context;
+      if (!term.valid) return;
+      const event = failure(error);
+      logger.warn("an effect failed", { job: this.#host.id, effect: event?.kind ?? "clean-up", error });
+      if (event !== undefined) this.#host.post(event);
+    });
+  }
+
+  async #compile(): Promise<void> {
+    const { db, stores, compiler, term } = this.#context;
+    const { pipeline } = this.#host.stored;
+    const compiled = await this.#shared.compilations.run(async () => {
+      term.check();
+      const text = await readProgramText(db, pipeline.id);
+      if (text === undefined) throw externalError("not-found", `pipeline "${pipeline.name}" has no program`, { retry: "never" });
+      const program = decodeProgram(text);
+      const { hash } = await makeArtifact(compiler, await stores.open(stores.artifactUrl), program);
+      return { hash, vertices: program.vertices.length };
+    });
+    this.#host.post({ kind: "compiled", artifact: compiled.hash, vertices: compiled.vertices });
+  }
+
+  async #startWorkers(run: RunReference, parallelism: number): Promise<void> {
+    const { scheduler, term } = this.#context;
+    const outcome = await this.#shared.starts.run(async () => {
+      term.check();
+      return scheduler.startWorkers(this.#spec(run, parallelism));
+    });
+    if (outcome.kind === "accepted") return this.#host.post({ kind: "workers-accepted", fence: run.fence, workers: outcome.workers });
+    this.#context.metrics.placementFailures.inc({ job_id: this.#host.id });
+    this.#host.post({ ...outcome, fence: run.fence });
+  }
+
+  #spec(run: RunReference, parallelism: number): RunSpec {
+    const { settings, endpoints } = this.#context;
+    const { job, pipeline, environment, overrides } = this.#host.stored;
+    return {
+      job: job.id,
+      run: run.id,
+      fence: BigInt(run.fence),
+      pipeline: pipeline.id,
+      slug: pipeline.slug.slice(0, 40),
+      slots: parallelism,
+      slotsPerWorker: settings["worker.task-slots"],
+      resources: { cpuMillis: SLOT_CPU_MILLIS, memoryBytes: settings["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
+      artifact: job.artifact ?? "",
+      controllers: endpoints,
+      runToken: this.#token?.fence === run.fence ? this.#token.token : makeRunToken(),
+      environment,
+      secrets: [],
+      overrides,
+    };
+  }
+
+  async #openRun(effect: JobEffect & { readonly kind: "start-run" | "adopt-run" }): Promise<void> {
+    const { job, pipeline } = this.#host.stored;
+    const { run, parallelism, checkpointIntervalMs, ignoreStateBeforeEpoch } = effect;
+    if (this.#run !== undefined && this.#run.key.fence !== BigInt(run.fence)) this.#run.drop("a newer run has taken over");
+    if (this.#run === undefined || this.#run.over) {
+      this.#run = new RunDriver({
+        context: this.#context,
+        job: job.id,
+        run,
+        pipeline,
+        preview: job.preview,
+        parallelism,
+        checkpointIntervalMs,
+        ignoreStateBeforeEpoch,
+        newestEpoch: job.epoch,
+        artifactHash: job.artifact,
+        adoption: effect.kind === "adopt-run" ? { placement: effect.placement, stop: effect.stop } : undefined,
+        report: (report) => this.#report(run, report),
+        record: (entry) => this.#host.note(entry),
+      });
+    }
+    await this.#run.open();
+  }
+
+  #report(run: RunReference, report: Extract<JobEvent, { kind: "run" }>["report"]): void {
+    if (report.kind === "placed") this.#shared.book.placed(report.placement);
+    if (report.kind === "running") this.#shared.book.running(this.#host.stored.job.context.placement ?? []);
+    this.#host.post({ kind: "run", fence: run.fence, report });
+  }
+
+  #drop({ fence }: RunReference): void {
+    this.#droppedFence = Math.max(this.#droppedFence, fence);
+    if (this.#run !== undefined && this.#run.key.fence <= BigInt(fence)) this.#run.drop("the run is over");
+  }
+
+  async #stopWorkers(run: RunReference, mode: WorkerStop): Promise<void> {
+    this.#stop?.abort.abort();
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal);
+    this.#stop = { abort, nudge: stopping.nudge };
+    const gone = await stopping.gone;
+    if (!gone) return;
+    this.#shared.book.forget({ job: this.#host.id, run: run.id, fence: BigInt(run.fence) });
+    this.#host.post({ kind: "workers-gone", fence: run.fence });
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { db, stores, term, projections, logger } = this.#context;
+    const { job, pipeline } = this.#host.stored;
+    await this.#run?.settled();
+    const store = await stores.open(stores.stateUrl(pipeline.stateUrl));
+    term.check();
+    const objects = await store.deletePrefix(jobFolder(job.id));
+    projections.forget(job.id);
+    await projections.flush();
+    await deleteJob(db, term.epoch, job.id, pipeline.id);
+    logger.info("job deleted", { job: job.id, objects });
+    this.#shared.onDeleted(job.id);
+  }
+
+  /** Whether a worker may join; throws the refusal. */
+  admit(register: Register, fence: RunFence): void {
+    const { job, tokenHashes } = this.#host.stored;
+    const current = BigInt(job.run?.fence ?? 0);
+    if (fence.fence < current || fence.fence <= BigInt(this.#droppedFence)) throw fencedOut(current, "the run is over");
+    if (register.credentialKind !== "run-token" || !tokenHashes.some((hash) => isRunToken(register.credential, hash))) {
+      throw externalError("permission-denied", `worker ${register.workerId} does not have the credential of its run`, { retry: "never" });
+    }
+    // The run is being opened, or is about to be: the worker comes back in a moment.
+    if (this.#run === undefined || this.#run.key.fence !== fence.fence || this.#run.over)
+      throw leaderMoved(undefined, this.#context.endpoints);
+  }
+
+  /** A worker of the run is connected. */
+  opened(session: WorkerSession, release: string): void {
+    const run = this.#run;
+    if (run === undefined || run.key.fence !== session.fence.fence) return session.close();
+    const { register } = session;
+    this.#shared.book.registered(run.key, register, release);
+    if (register.resumption === undefined) {
+      const message = `worker ${register.workerId} has registered with ${register.slots} slot${register.slots === 1 ? "" : "s"}`;
+      const details = { worker: register.workerId, slots: register.slots, machine: register.machine };
+      this.#host.note({ kind: "worker-registered", level: "info", message, fence: Number(run.key.fence), error: undefined, details });
+    }
+    run.attach(session);
+  }
+
+  /** It says something. */
+  message(session: WorkerSession, body: WorkerBody): void {
+    const run = this.#run;
+    if (run === undefined || run.key.fence !== session.fence.fence) return;
+    if (body.$case === "previewRows" || body.$case === "logChunk") this.#shared.output(this.#host.id, run.key, body);
+    run.message(session, body);
+    this.#context.projections.heard(session.register.workerId);
+  }
+
+  /** Its stream is over. */
+  closed(session: WorkerSession): void {
+    if (this.#run?.key.fence === session.fence.fence) this.#run.detach(session);
+  }
+
+  /** The scheduler has seen a worker of this job. */
+  seen(view: WorkerView): void {
+    this.#shared.book.seen(view);
+    if (view.phase !== "exited") return;
+    this.#stop?.nudge();
+    if (this.#run?.key.fence === view.fence && !this.#run.over) this.#run.exited(view);
+  }
+
+  /** Placement of the newest run; empty: none. */
+  get placement(): readonly PlacedWorker[] {
+    return this.#host.stored.job.context.placement ?? [];
+  }
+}
+
+function startFailed({ fence }: RunReference): (error: AppError) => JobEvent {
+  return (error) => ({ kind: "start-failed", fence, error: toErrorRecord(error) });
+}

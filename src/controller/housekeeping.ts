@@ -1,0 +1,65 @@
+/** Deletes what has had its time: measurements, requests, rows of previews, old checkpoints' rows, previews that are over. */
+import { toAppError } from "../core/errors.ts";
+import type { JobId } from "../core/ids.ts";
+import { trimCheckpoints } from "../db/checkpoints.ts";
+import { trimJobEvents } from "../db/job-events.ts";
+import { expirePipelines } from "../db/jobs.ts";
+import { expireOutput } from "../db/output.ts";
+import { deleteWorkers } from "../db/workers.ts";
+import type { LeaderContext } from "./context.ts";
+import type { JobDriver } from "./job-driver.ts";
+import type { Output } from "./output.ts";
+import type { WorkerBook } from "./worker-book.ts";
+
+const TURN_MS = 5_000;
+/** Every so many turns the rarer work is done. */
+const RARE_TURNS = 12;
+const SAMPLES_KEPT_MS = 5 * 60_000;
+const PREVIEWS_KEPT_MS = 60 * 60_000;
+const WORKERS_KEPT_MS = 24 * 60 * 60_000;
+const EVENTS_KEPT = 1_000;
+const CHECKPOINTS_KEPT = 100;
+
+/** See the file's comment. */
+export class Housekeeping {
+  readonly #context: LeaderContext;
+  readonly #jobs: ReadonlyMap<JobId, JobDriver>;
+  readonly #book: WorkerBook;
+  readonly #output: Output;
+  #turn = 0;
+
+  constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>, book: WorkerBook, output: Output) {
+    this.#context = context;
+    this.#jobs = jobs;
+    this.#book = book;
+    this.#output = output;
+  }
+
+  /** Works until `over` is aborted. Never throws: what failed is done by the next turn. */
+  async run(over: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#context;
+    for (;;) {
+      await clock.sleep(TURN_MS, over);
+      if (over.aborted) return;
+      try {
+        await this.#clean();
+      } catch (error) {
+        logger.warn("housekeeping failed", { error: toAppError(error) });
+      }
+    }
+  }
+
+  async #clean(): Promise<void> {
+    const { db } = this.#context;
+    await this.#output.trim();
+    await expireOutput(db, SAMPLES_KEPT_MS);
+    const stale = this.#book.takeStale();
+    if (stale.length > 0) await deleteWorkers(db, WORKERS_KEPT_MS, stale);
+    this.#turn += 1;
+    if (this.#turn % RARE_TURNS !== 0) return;
+    await expirePipelines(db, PREVIEWS_KEPT_MS);
+    await trimCheckpoints(db, CHECKPOINTS_KEPT);
+    await deleteWorkers(db, WORKERS_KEPT_MS);
+    await trimJobEvents(db, [...this.#jobs.keys()], EVENTS_KEPT);
+  }
+}

@@ -1,0 +1,30 @@
+/** Bounds of jobs and runs, out of the settings. */
+import type { Config } from "../core/config.ts";
+import { FIXED_LIMITS, type JobLimits } from "../job/job.ts";
+import type { RunLimits } from "../job/run-event.ts";
+import { WORKER_LEASE_MS } from "./run-messages.ts";
+
+/** Bounds of the job machine. */
+export function jobLimits(settings: Config): JobLimits {
+  return {
+    ...FIXED_LIMITS,
+    compileMs: settings["compiler.timeout"],
+    workerStartupMs: settings["pipeline.worker-startup-time"],
+    taskStartupMs: settings["pipeline.task-startup-time"],
+    checkpointMs: settings["checkpoint.timeout"],
+    healthyMs: settings["pipeline.healthy-duration"],
+    allowedRestarts: settings["pipeline.allowed-restarts"],
+  };
+}
+
+/** Bounds of the run machine. */
+export function runLimits(settings: Config): RunLimits {
+  return {
+    heartbeatMs: settings["pipeline.worker-heartbeat-timeout"],
+    renewMs: WORKER_LEASE_MS / 3,
+    checkpointMs: settings["checkpoint.timeout"],
+    closeMs: FIXED_LIMITS.stopMs / 2,
+    backoffMs: FIXED_LIMITS.backoffMs,
+    maxBackoffMs: 10_000,
+  };
+}

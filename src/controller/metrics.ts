@@ -1,0 +1,77 @@
+/** The controller's own numbers for Prometheus. Rows and bytes of operators are the workers' to tell. */
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { JOB_STATES, type JobState } from "../job/job.ts";
+
+/** See the file's comment. Made once per process: names are unique in a registry. */
+export class ControllerMetrics {
+  readonly leader: Gauge;
+  readonly leaderEpoch: Gauge;
+  readonly workers: Gauge;
+  readonly restarts: Counter;
+  readonly placementFailures: Counter;
+  readonly checkpoints: Counter;
+  readonly checkpointSeconds: Histogram;
+  readonly checkpointPhaseSeconds: Histogram;
+  readonly checkpointBytes: Counter;
+  readonly loopSeconds: Histogram;
+  readonly databaseErrors: Counter;
+  readonly #jobs: Gauge;
+  readonly #checkpointAge: Gauge;
+  readonly #stateBytes: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers });
+    const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers });
+    const seconds = (name: string, help: string, labelNames: string[] = []) =>
+      new Histogram({ name, help, labelNames, registers, buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300] });
+    this.leader = gauge("wadi_controller_leader", "1 while this controller leads");
+    this.leaderEpoch = gauge("wadi_controller_leader_epoch", "fencing epoch of the lease while this controller leads");
+    this.workers = gauge("wadi_controller_workers", "workers that are connected");
+    this.#jobs = gauge("wadi_controller_jobs", "jobs by state", ["state"]);
+    this.restarts = counter("wadi_controller_restarts_total", "runs that failed and were started again", ["job_id"]);
+    this.placementFailures = counter("wadi_controller_placement_failures_total", "requests for workers that could not be placed", [
+      "job_id",
+    ]);
+    this.checkpoints = counter("wadi_controller_checkpoints_total", "checkpoints by outcome", ["job_id", "outcome"]);
+    this.checkpointSeconds = seconds("wadi_controller_checkpoint_duration_seconds", "time from the barrier to the record");
+    this.checkpointPhaseSeconds = seconds("wadi_controller_checkpoint_phase_seconds", "time of one phase in one subtask", ["phase"]);
+    this.checkpointBytes = counter("wadi_controller_checkpoint_bytes_total", "bytes written for checkpoints", ["job_id"]);
+    this.#checkpointAge = gauge("wadi_controller_checkpoint_age_seconds", "time since the newest complete checkpoint began", ["job_id"]);
+    this.#stateBytes = gauge("wadi_controller_state_bytes", "live state by the newest checkpoint", ["job_id"]);
+    this.loopSeconds = seconds("wadi_controller_loop_seconds", "time of one turn of the reconcile loop");
+    this.databaseErrors = counter("wadi_controller_database_errors_total", "statements that failed");
+  }
+
+  /** Jobs by state; states without a job are 0. */
+  countJobs(states: Iterable<JobState>): void {
+    const counts = new Map<JobState, number>();
+    for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
+    for (const state of JOB_STATES) this.#jobs.set({ state }, counts.get(state) ?? 0);
+  }
+
+  /** `ageMs` of the newest complete checkpoint of a running job. */
+  checkpointAge(job: string, ageMs: number): void {
+    this.#checkpointAge.set({ job_id: job }, ageMs / 1000);
+  }
+
+  /** Bytes of live state. */
+  stateBytes(job: string, bytes: number): void {
+    this.#stateBytes.set({ job_id: job }, bytes);
+  }
+
+  /** The job does not run here any more: gauges of it would only mislead. */
+  jobGone(job: string): void {
+    this.#checkpointAge.remove({ job_id: job });
+    this.#stateBytes.remove({ job_id: job });
+  }
+
+  /** The term is over. */
+  reset(): void {
+    this.leader.set(0);
+    this.workers.set(0);
+    this.#jobs.reset();
+    this.#checkpointAge.reset();
+    this.#stateBytes.reset();
+  }
+}

@@ -1,0 +1,109 @@
+/** Rows and logs for users: asks workers for what the API's requests name, and passes on what they send. */
+import { toAppError } from "../core/errors.ts";
+import type { JobId } from "../core/ids.ts";
+import { failLogRequest, type LogRequestRow, readLogRequests, readOutputRequests, trimPreviewRows, writeLogChunk } from "../db/output.ts";
+import type { LogChunk, PreviewRows } from "../gen/report.ts";
+import type { WorkerBody } from "../rpc/worker-server.ts";
+import type { RunKey } from "../scheduler/scheduler.ts";
+import type { LeaderContext } from "./context.ts";
+import type { JobDriver } from "./job-driver.ts";
+
+/** Rows per second and subtask that a tail gets. */
+const TAIL_ROWS_PER_SECOND = 200;
+/** Newest rows of a job that are kept. */
+const ROWS_KEPT = 10_000;
+/** Rows are deleted in pieces of so many. */
+const TRIM_EVERY = 2_000;
+/** An answer that has not come after so long never will, milliseconds. */
+const ANSWER_MS = 15_000;
+
+/** See the file's comment. */
+export class Output {
+  readonly #context: LeaderContext;
+  readonly #jobs: ReadonlyMap<JobId, JobDriver>;
+  /** Rows since the last deletion, by job. */
+  readonly #received = new Map<JobId, number>();
+  /** Requests that a worker was asked for, by id, with the elapsed time of the question. */
+  readonly #asked = new Map<string, number>();
+  #writing: Promise<void> = Promise.resolve();
+  #tailing = new Set<JobId>();
+
+  constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>) {
+    this.#context = context;
+    this.#jobs = jobs;
+  }
+
+  /** Looks what users want. */
+  async poll(): Promise<void> {
+    await this.#tail();
+    for (const request of await readLogRequests(this.#context.db)) await this.#ask(request);
+  }
+
+  async #tail(): Promise<void> {
+    const wanted = new Map<JobId, Map<number, number>>();
+    for (const { job, vertex } of await readOutputRequests(this.#context.db)) {
+      const vertices = wanted.get(job as JobId) ?? new Map<number, number>();
+      wanted.set(job as JobId, vertices.set(vertex, TAIL_ROWS_PER_SECOND));
+    }
+    for (const job of new Set([...this.#tailing, ...wanted.keys()])) {
+      this.#jobs.get(job)?.effects.run?.tail(wanted.get(job) ?? new Map());
+    }
+    this.#tailing = new Set(wanted.keys());
+  }
+
+  async #ask({ id, job, worker, fromOffset, limitBytes }: LogRequestRow): Promise<void> {
+    const { db, clock } = this.#context;
+    const askedMs = this.#asked.get(id);
+    if (askedMs === undefined) {
+      const run = this.#jobs.get(job as JobId)?.effects.run;
+      if (run?.askLog(worker, { requestId: id, offset: fromOffset, limitBytes }) !== true) {
+        return failLogRequest(db, id, `worker ${worker} is not connected`);
+      }
+      this.#asked.set(id, clock.elapsedMs());
+    } else if (clock.elapsedMs() - askedMs > ANSWER_MS) {
+      this.#asked.delete(id);
+      await failLogRequest(db, id, `worker ${worker} did not answer within ${ANSWER_MS / 1000} s`);
+    }
+  }
+
+  /** A worker has sent rows or a piece of its log. */
+  received(job: JobId, run: RunKey, body: WorkerBody): void {
+    if (body.$case === "previewRows") this.#rows(job, run, body.value);
+    if (body.$case === "logChunk") this.#log(body.value);
+  }
+
+  #rows(job: JobId, run: RunKey, { vertex, subtask, firstRow, rows }: PreviewRows): void {
+    const received = rows.map((row, index) => ({
+      job,
+      run: run.run,
+      runFence: run.fence,
+      vertex,
+      subtask,
+      rowNumber: firstRow + BigInt(index),
+      row,
+    }));
+    this.#context.projections.previews(received);
+    this.#received.set(job, (this.#received.get(job) ?? 0) + rows.length);
+  }
+
+  #log({ requestId, offset, text, last }: LogChunk): void {
+    if (last) this.#asked.delete(requestId);
+    this.#writing = this.#writing
+      .then(() => writeLogChunk(this.#context.db, requestId, offset, new TextDecoder().decode(text), last))
+      .catch((error: unknown) => this.#context.logger.warn("a log was not written", { error: toAppError(error) }));
+  }
+
+  /** Deletes rows beyond the newest of each job that has got many. */
+  async trim(): Promise<void> {
+    for (const [job, rows] of this.#received) {
+      if (rows < TRIM_EVERY) continue;
+      this.#received.set(job, 0);
+      await trimPreviewRows(this.#context.db, job, ROWS_KEPT);
+    }
+  }
+
+  /** Resolves when what was received is written. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+}

@@ -1,0 +1,52 @@
+/** Stops the workers of a job's runs through the scheduler, and waits until it knows of none any more. */
+import type { JobId } from "../core/ids.ts";
+import type { WorkerStop } from "../job/effect.ts";
+import type { RunReference } from "../job/job.ts";
+import type { RunKey, WorkerView } from "../scheduler/scheduler.ts";
+import type { LeaderContext } from "./context.ts";
+import { WORKER_LEASE_MS } from "./run-messages.ts";
+
+const FIRST_LOOK_MS = 100;
+const LONGEST_LOOK_MS = 2_000;
+
+/** A stop under way. */
+export interface WorkerStopping {
+  /** True once no worker is left; false if the signal was aborted. Rejects with the scheduler's error. */
+  readonly gone: Promise<boolean>;
+  /** Something has ended: looks again at once. */
+  readonly nudge: () => void;
+}
+
+/**
+ * Stops all workers of `run` and of earlier runs of the job. A worker that the scheduler calls lost counts as gone once its lease must have
+ * run out: it cannot publish anything without a commit of this controller.
+ */
+export function workerStop(
+  { scheduler, clock }: LeaderContext,
+  job: JobId,
+  run: RunReference,
+  mode: WorkerStop,
+  signal: AbortSignal,
+): WorkerStopping {
+  let wake = new AbortController();
+  const lostSince = new Map<string, number>();
+  const isGone = (view: WorkerView): boolean => {
+    if (view.phase !== "lost") return view.phase === "exited";
+    const since = lostSince.get(view.handle) ?? clock.elapsedMs();
+    lostSince.set(view.handle, since);
+    return clock.elapsedMs() - since > WORKER_LEASE_MS;
+  };
+  const left = async () => (await scheduler.listWorkers(job)).filter((view) => view.fence <= BigInt(run.fence) && !isGone(view));
+  const work = async (): Promise<boolean> => {
+    const keys = new Map<string, RunKey>([[run.id, { job, run: run.id, fence: BigInt(run.fence) }]]);
+    for (const view of await left()) keys.set(view.run, { job, run: view.run, fence: view.fence });
+    for (const key of keys.values()) await scheduler.stopWorkers(key, mode);
+    for (let waitMs = FIRST_LOOK_MS; !signal.aborted; waitMs = Math.min(LONGEST_LOOK_MS, waitMs * 2)) {
+      if ((await left()).length === 0) return !signal.aborted;
+      wake = new AbortController();
+      await clock.sleep(waitMs, AbortSignal.any([wake.signal, signal]));
+    }
+    return false;
+  };
+  return { gone: work(), nudge: () => wake.abort() };
+}
