@@ -1,5 +1,6 @@
 /** Schedulers against their contract. */
 import { MemoryCluster, MemoryScheduler } from "../support/memory-scheduler.ts";
+import { ProcessStage } from "../support/process-stage.ts";
 import { conformsToScheduler } from "../support/scheduler-conformance.ts";
 
 describe("scheduler in memory", () => {
@@ -13,4 +14,9 @@ describe("scheduler in memory", () => {
       close: async () => undefined,
     };
   });
+});
+
+describe("scheduler of processes", function () {
+  this.timeout(30_000);
+  conformsToScheduler(async () => new ProcessStage());
 });

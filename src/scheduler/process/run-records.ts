@@ -1,0 +1,130 @@
+/**
+ * What the process scheduler has to remember over a restart of the controller, for there is no outside system that would: which run of a job
+ * came last, whether it was stopped, and which workers each run was given. One small file per job, replaced atomically and made durable
+ * before a call is answered.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { toAppError } from "../../core/errors.ts";
+import type { JobId, RunId, WorkerId } from "../../core/ids.ts";
+import type { RunSpec, WorkerExit } from "../scheduler.ts";
+
+/** A worker of a run. */
+export interface RecordedWorker {
+  readonly id: WorkerId;
+  readonly slots: number;
+  /** "<pid>@<start time>"; undefined until it has been launched. */
+  readonly handle: string | undefined;
+  /** Undefined while it runs, as far as is known. */
+  readonly exit: WorkerExit | undefined;
+}
+
+/** A run that was started. */
+export interface RecordedRun {
+  readonly run: RunId;
+  readonly fence: bigint;
+  /** Hash of its specification. */
+  readonly essence: string;
+  readonly workers: readonly RecordedWorker[];
+}
+
+/** What is known of a job. */
+export interface RecordedJob {
+  readonly job: JobId;
+  /** Highest fence that was started or stopped. */
+  readonly fence: bigint;
+  /** The run with that fence may have no new worker. */
+  readonly stopped: boolean;
+  /** Runs, the newest last. */
+  readonly runs: readonly RecordedRun[];
+}
+
+/** Runs of a job that are remembered although their workers have exited. */
+const KEPT_RUNS = 5;
+
+const exitSchema = z.object({ code: z.number().optional(), signal: z.string().optional(), outOfMemory: z.boolean(), reason: z.string() });
+const jobSchema = z.object({
+  version: z.literal(1),
+  job: z.string(),
+  fence: z.string().transform(BigInt),
+  stopped: z.boolean(),
+  runs: z.array(
+    z.object({
+      run: z.string(),
+      fence: z.string().transform(BigInt),
+      essence: z.string(),
+      workers: z.array(z.object({ id: z.string(), slots: z.number(), handle: z.string().optional(), exit: exitSchema.optional() })),
+    }),
+  ),
+});
+
+/** What must be the same when a run is started again: everything but token and controllers. */
+export function essenceOf({ runToken: _token, controllers: _controllers, ...rest }: RunSpec): string {
+  const text = JSON.stringify(rest, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : sorted(value)));
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** `job` without runs that are over and long past. */
+export function forgetOldRuns(job: RecordedJob): RecordedJob {
+  const over = (run: RecordedRun): boolean => run.workers.every(({ exit }) => exit !== undefined);
+  const runs = job.runs.filter((run, index) => index >= job.runs.length - KEPT_RUNS || !over(run));
+  return { ...job, runs };
+}
+
+/** The files, in one folder. Everything throws `io`-like errors of the system in words. */
+export class RunRecords {
+  readonly #folder: string;
+
+  /** `folder` is made when it is needed. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** All jobs. A file that cannot be read is an error: forgetting a run could start it twice. */
+  read(): RecordedJob[] {
+    return this.#names().map((name) => {
+      const { version: _, ...found } = jobSchema.parse(JSON.parse(readFileSync(join(this.#folder, name), "utf8")));
+      const runs = found.runs.map((run) => ({
+        ...run,
+        run: run.run as RunId,
+        workers: run.workers.map(({ id, slots, handle, exit }) => ({
+          id: id as WorkerId,
+          slots,
+          handle,
+          exit: exit === undefined ? undefined : { ...exit, code: exit.code, signal: exit.signal },
+        })),
+      }));
+      return { ...found, job: found.job as JobId, runs };
+    });
+  }
+
+  write(job: RecordedJob): void {
+    const path = join(this.#folder, `${job.job}.json`);
+    const text = JSON.stringify({ version: 1, ...job }, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      const fd = openSync(`${path}.new`, "w", 0o600);
+      writeSync(fd, `${text}\n`);
+      fsyncSync(fd);
+      closeSync(fd);
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.#folder).filter((name) => name.endsWith(".json"));
+    } catch {
+      return [];
+    }
+  }
+}
