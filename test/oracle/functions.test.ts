@@ -16,11 +16,11 @@ import { PooledInstance } from "../support/cluster-memory.ts";
 import { allFunctionCases, CASE_COLUMNS, type FunctionCase, rowsOf } from "../support/function-cases.ts";
 import { compileProgram } from "../support/module-runner.ts";
 import { call, column, literal, ProgramBuilder } from "../support/oracle-programs.ts";
+import { QUICK } from "../support/quick.ts";
 import { rowJson } from "./encode.ts";
 import { evaluate } from "./expression.ts";
 import { RowError, type Value } from "./value.ts";
 
-const QUICK = process.env["WADI_QUICK"] !== undefined;
 const ROWS_PER_CASE = QUICK ? 40 : 120;
 /** Expressions of one vertex. */
 const GROUP = 25;

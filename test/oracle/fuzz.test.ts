@@ -6,8 +6,8 @@
 import { expect } from "chai";
 import { type FuzzOutcome, type FuzzProgram, fuzzCase, fuzzProgram } from "../support/fuzz-case.ts";
 import { closePlanner } from "../support/oracle-planner.ts";
+import { QUICK } from "../support/quick.ts";
 
-const QUICK = process.env["WADI_QUICK"] !== undefined;
 const ASKED = process.env["ORACLE_CASES"];
 const CASES = Number(ASKED ?? (QUICK ? 120 : 320));
 const FIRST_SEED = Number(process.env["ORACLE_SEED"] ?? 1);

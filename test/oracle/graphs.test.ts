@@ -11,9 +11,10 @@ import { judge } from "../support/fuzz-case.ts";
 import { randomClusterCase } from "../support/module-cluster.ts";
 import { compileProgram } from "../support/module-runner.ts";
 import { aggregate, type Built, call, column, literal, ProgramBuilder, type SourceTable } from "../support/oracle-programs.ts";
+import { QUICK, some } from "../support/quick.ts";
 import { randomInputs } from "../support/random-program.ts";
 
-const CASES = process.env["WADI_QUICK"] === undefined ? 30 : 5;
+const CASES = QUICK ? 2 : 30;
 const SECOND = 1_000_000_000n;
 const TABLE: SourceTable = {
   name: "t0",
@@ -166,7 +167,7 @@ const GRAPHS: readonly Graph[] = [
 describe("odd graphs of the engine against the oracle", function () {
   this.timeout(240_000);
 
-  for (const [number, { name, tables, rows, cases, build }] of GRAPHS.entries()) {
+  for (const [number, { name, tables, rows, cases, build }] of some([...GRAPHS.entries()], 2)) {
     it(`agrees on ${name}`, async () => {
       const compiled = await compileProgram(build());
       for (let index = 0; index < cases; index++) {

@@ -9,6 +9,7 @@ import type { Expression } from "../../../src/program/expression.ts";
 import type { WindowJoinOperator } from "../../../src/program/operator.ts";
 import { columnReference, KINDS, randomCell, typeOf } from "../../support/aggregate-case.ts";
 import { cellText, sorted } from "../../support/naive-aggregate.ts";
+import { some } from "../../support/quick.ts";
 import { type Cells, type CompiledVertex, compileVertex, VertexInstance, type VertexSpec } from "../../support/vertex-module.ts";
 import { subtaskOf } from "../../support/window-case.ts";
 
@@ -72,8 +73,8 @@ function naiveJoin(spec: VertexSpec, left: readonly Cells[], right: readonly Cel
 describe("window join", function () {
   this.timeout(120_000);
 
-  for (const [j, join] of KINDS_OF_JOIN.entries()) {
-    for (const filtered of [false, true]) {
+  for (const [j, join] of some([...KINDS_OF_JOIN.entries()], 3)) {
+    for (const filtered of some([j === 0, j !== 0], 2)) {
       it(`gives every pair of a ${join} join ${filtered ? "with a filter" : ""} once, with restarts`, async () => {
         const random = new Prng(10 * j + (filtered ? 5 : 0));
         const keyed = [typeOf(KINDS[random.below(KINDS.length)] ?? "int64"), typeOf(KINDS[random.below(KINDS.length)] ?? "text")];
