@@ -60,8 +60,8 @@ export function viewMetrics(samples: readonly MetricSample[]): Group[] {
 }
 
 function addSample(metrics: Map<MetricName, Map<number, Series>>, subtask: SubtaskSample, takenUs: number): void {
-  for (const [name, valueOf] of Object.entries(METRICS)) {
-    const value = valueOf(subtask, takenUs);
+  for (const [name, measure] of Object.entries(METRICS)) {
+    const value = measure(subtask, takenUs);
     if (value === undefined) continue;
     const bySubtask = ensure(metrics, name as MetricName, () => new Map<number, Series>());
     ensure(bySubtask, subtask.subtask, (): Series => []).push({ time: takenUs, value });

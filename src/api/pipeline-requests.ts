@@ -7,6 +7,7 @@ import { encodeProgram } from "../program/codec.ts";
 import type { Program } from "../program/program.ts";
 import type { Diagnostic } from "../sql/diagnostics.ts";
 import type { ApiContext } from "./api-context.ts";
+import { tablesForQuery } from "./connection-requests.ts";
 import { HttpError } from "./http-error.ts";
 import type { PlannedQuery, RefusedQuery } from "./query-planner.ts";
 
@@ -18,7 +19,7 @@ interface UdfRequest {
 
 /** Plans a query with the connection tables of this cluster. */
 export function planQuery(api: ApiContext, sql: string): Promise<PlannedQuery | RefusedQuery> {
-  return api.planner.plan({ sql, findTables: async () => [] });
+  return api.planner.plan({ sql, findTables: (names) => tablesForQuery(api, names) });
 }
 
 /** Plans a query; throws 400 with all findings if it cannot run. */

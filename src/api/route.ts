@@ -18,6 +18,11 @@ export interface Caller {
   readonly role: Role;
 }
 
+/** Who made something, as stored: nobody in particular for the UI's session. */
+export function creatorOf(caller: Caller): string {
+  return caller.name === "session" ? "" : caller.name;
+}
+
 /** A checked request. */
 export interface Call<P, Q, B> {
   readonly params: P;

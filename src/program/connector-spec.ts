@@ -17,7 +17,9 @@ export interface ConnectorSpec {
   readonly uses: readonly TableUse[];
   /**
    * Options of the connector itself (not `connector`, `type`, `format`, `json.*`, `bad_data`, event-time options). Every property has a
-   * `.describe()`. Values arrive as text, number or boolean; the schema coerces.
+   * `.describe()`. Values arrive as text, number or boolean; the schema coerces. Metadata of a property may say `uses` (it has a meaning for
+   * those uses only), `profile: true` (it says how an outside system is reached, and belongs to a connection profile) and `sensitive: true`
+   * (a secret: where it is stored it is a reference such as `{{ NAME }}`).
    */
   readonly options: z.ZodObject;
   /** Columns that every table of this connector has; a declared column list is refused. */

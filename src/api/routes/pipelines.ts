@@ -16,7 +16,7 @@ import { graphOf } from "../pipeline-graph.ts";
 import { newPipeline, planOrRefuse, planQuery } from "../pipeline-requests.ts";
 import { viewPipeline } from "../pipeline-view.ts";
 import { showSinks } from "../preview-program.ts";
-import { type Caller, type Route, route } from "../route.ts";
+import { creatorOf, type Route, route } from "../route.ts";
 import {
   pipelinePatch,
   pipelinePost,
@@ -85,7 +85,7 @@ const createRoute = route({
       preview: false,
       stateUrl: body.state_url,
       tags: body.tags ?? {},
-      createdBy: creator(caller),
+      createdBy: creatorOf(caller),
       parallelism: body.parallelism ?? 1,
       checkpointIntervalUs: body.checkpoint_interval_micros ?? api.settings["default-checkpoint-interval"] * US_PER_MS,
       ttlUs: undefined,
@@ -118,23 +118,19 @@ const previewRoute = route({
       preview: true,
       stateUrl: undefined,
       tags: {},
-      createdBy: creator(caller),
+      createdBy: creatorOf(caller),
       parallelism: 1,
       checkpointIntervalUs: PREVIEW_INTERVAL_US,
       ttlUs: PREVIEW_TTL_US,
       envVars: {},
       schedulerConfig: {},
     };
-    const pipeline = newPipeline(api, settings, planned, program);
+    // A preview is gone soon: it must not keep a connection table from being deleted.
+    const pipeline = { ...newPipeline(api, settings, planned, program), connectionTables: [] };
     await insertPipeline(api.db, pipeline);
     return answerPipeline(api, pipeline.id);
   },
 });
-
-/** Who made something, as stored. */
-function creator(caller: Caller): string {
-  return caller.name === "session" ? "" : caller.name;
-}
 
 const validateRoute = route({
   method: "post",

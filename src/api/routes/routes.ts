@@ -2,6 +2,7 @@
 import { openApiDocument } from "../openapi.ts";
 import type { Route } from "../route.ts";
 import { clusterRoutes } from "./cluster.ts";
+import { connectionRoutes } from "./connections.ts";
 import { jobRoutes } from "./jobs.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 
@@ -13,6 +14,6 @@ export function allRoutes(release: string): readonly Route[] {
     document ??= openApiDocument(routes, release);
     return document;
   };
-  routes.push(...clusterRoutes(make), ...pipelineRoutes, ...jobRoutes);
+  routes.push(...clusterRoutes(make), ...pipelineRoutes, ...jobRoutes, ...connectionRoutes);
   return routes;
 }
