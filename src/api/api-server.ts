@@ -3,17 +3,16 @@
  * number of them may run; the database is the only other process it needs.
  */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import Koa, { type Middleware } from "koa";
 import type { Registry } from "prom-client";
 import { CONNECTOR_SPECS } from "../connectors/specs.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
-import { userError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { RandomSource } from "../core/prng.ts";
 import type { Service } from "../core/service.ts";
 import type { Database } from "../db/connection.ts";
+import { listen } from "../rpc/listen.ts";
 import { SqlParser } from "../sql/parse.ts";
 import { AccessControl, checkBinding } from "./access.ts";
 import type { ApiContext } from "./api-context.ts";
@@ -75,7 +74,7 @@ export class ApiServer implements Service {
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     try {
-      this.#opened(await listen(server, settings["api.bind-address"], settings["api.http-port"]));
+      this.#opened(await listen(server, { host: settings["api.bind-address"], port: settings["api.http-port"], setting: "api.http-port" }));
       parser.warmUp();
       await aborted(signal);
     } finally {
@@ -137,18 +136,6 @@ function errorsAsAnswers(logger: Logger): Middleware {
       if (!context.req.complete) context.set("connection", "close");
     }
   };
-}
-
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE" && error.code !== "EACCES") return reject(error);
-      const why = error.code === "EACCES" ? "may not be used by this account" : "is in use";
-      reject(userError("invalid-config", `port ${port} of ${host} ${why}`, { hint: "Set api.http-port to another port.", cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
-  return (server.address() as AddressInfo).port;
 }
 
 /** Ends the server: no new connections, answers under way are finished, then what is left is cut. */

@@ -1,12 +1,19 @@
 /** The database that a process of the system uses, as its settings say. */
 import { readFileSync } from "node:fs";
+import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
-import { userError } from "../core/errors.ts";
-import type { DatabaseOptions, TlsMode } from "../db/connection.ts";
+import { type AppError, userError } from "../core/errors.ts";
+import type { Logger } from "../core/log.ts";
+import { systemRandom } from "../core/prng.ts";
+import { type RetryPolicy, withRetry } from "../core/retry.ts";
+import type { Database, DatabaseOptions, TlsMode } from "../db/connection.ts";
+import { checkSchemaVersion } from "../db/migrate.ts";
+import { release } from "./release.ts";
 
 /** Connections of one process at most. */
 const CONNECTIONS = 10;
 const STATEMENT_TIMEOUT_MS = 30_000;
+const PATIENCE: RetryPolicy = { attempts: Number.MAX_SAFE_INTEGER, initialMs: 100, maxMs: 2_000 };
 
 /**
  * How to reach the server that the settings name; `client` is what it calls this process: "wadi api". Throws `invalid-config` where they
@@ -30,6 +37,16 @@ export function databaseOptions(config: Config, client: string): DatabaseOptions
     connections: CONNECTIONS,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   };
+}
+
+/** Waits until the database answers, as long as it takes. Throws `version-mismatch` unless its schema is this release's. */
+export async function awaitDatabase(db: Database, logger: Logger): Promise<void> {
+  const context = {
+    clock: systemClock,
+    random: systemRandom,
+    onRetry: (error: AppError) => logger.warn("the database does not answer", { error }),
+  };
+  await withRetry(() => checkSchemaVersion(db, release()), PATIENCE, context);
 }
 
 function tlsMode(config: Config): TlsMode {
