@@ -4,7 +4,7 @@
  */
 import { jobFolder } from "../checkpoint/paths.ts";
 import { type AppError, externalError, toAppError, toErrorRecord } from "../core/errors.ts";
-import type { JobId } from "../core/ids.ts";
+import type { JobId, WorkerId } from "../core/ids.ts";
 import { deleteJob, readProgramText, type StoredJob } from "../db/jobs.ts";
 import type { Register } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
@@ -164,7 +164,7 @@ export class JobEffects {
       pipeline: pipeline.id,
       slug: pipeline.slug.slice(0, 40),
       slots: parallelism,
-      slotsPerWorker: settings["worker.task-slots"],
+      slotsPerWorker: settings["controller.scheduler"] === "process" ? settings["process.slots-per-process"] : settings["worker.task-slots"],
       resources: { cpuMillis: SLOT_CPU_MILLIS, memoryBytes: settings["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
       artifact: job.artifact ?? "",
       controllers: endpoints,
@@ -279,10 +279,11 @@ export class JobEffects {
 
   /** The scheduler has seen a worker of this job. */
   seen(view: WorkerView): void {
+    const worker = this.#shared.book.registeredAs(view) as WorkerId | undefined;
     this.#shared.book.seen(view);
     if (view.phase !== "exited") return;
     this.#stop?.nudge();
-    if (this.#run?.key.fence === view.fence && !this.#run.over) this.#run.exited(view);
+    if (this.#run?.key.fence === view.fence && !this.#run.over) this.#run.exited({ ...view, worker });
   }
 
   /** Placement of the newest run; empty: none. */

@@ -90,6 +90,15 @@ export class WorkerBook {
     for (const [number, { worker }] of placement.entries()) this.#change(worker, { number, state: "running" });
   }
 
+  /** Id of the worker with the handle of `view`, if it has registered. */
+  registeredAs(view: WorkerView): string | undefined {
+    if (view.worker !== undefined) return view.worker;
+    for (const row of this.#rows.values()) {
+      if (row.job === view.job && row.runFence === view.fence && row.handle === view.handle && row.dataAddress !== undefined) return row.id;
+    }
+    return undefined;
+  }
+
   /** Ids of rows that are another's by now: to be deleted. */
   takeStale(): readonly string[] {
     return this.#stale.splice(0);
