@@ -45,3 +45,16 @@ export async function compileOnce(program: Program, level: OptimisationLevel, co
     await compiler.close();
   }
 }
+
+/** Connectors whose rows somebody looks at. */
+export const STDOUT_CONNECTORS: ReadonlySet<string> = new Set(["stdout", "preview"]);
+
+/** Whether a program's rows all go to somebody who looks at them. */
+export function writesOnlyToStdout(program: Program): boolean {
+  return program.vertices.every(({ operator }) => operator.kind !== "sink" || STDOUT_CONNECTORS.has(operator.connector));
+}
+
+/** Rows that somebody looks at are to come soon: preview modules compile in half the time and run about as fast. */
+export function levelOf(program: Program): OptimisationLevel {
+  return writesOnlyToStdout(program) ? "preview" : "production";
+}

@@ -63,6 +63,15 @@ function registerServices(y: Argv, finish: Finish): Argv {
         const [{ controller }, loaded] = await Promise.all([import("./commands/controller.ts"), configuration(a.config)]);
         finish(await controller(loaded));
       },
+    )
+    .command(
+      "worker",
+      "run a worker: schedulers start it, people do not",
+      (c) => c.options(CONFIG).epilogue("Who it is comes from the environment: WADI_JOB_ID, WADI_RUN_ID, WADI_RUN_TOKEN_FILE and others."),
+      async (a) => {
+        const [{ worker }, loaded] = await Promise.all([import("./commands/worker.ts"), configuration(a.config)]);
+        finish(await worker({}, loaded));
+      },
     );
 }
 
@@ -81,6 +90,6 @@ function register(y: Argv, finish: Finish): Argv {
 
 /** See the file's comment. */
 export const serviceCommands: CommandSet = {
-  options: { cluster: CLUSTER, api: CONFIG, controller: CONFIG, migrate: MIGRATE },
+  options: { cluster: CLUSTER, api: CONFIG, controller: CONFIG, worker: CONFIG, migrate: MIGRATE },
   register,
 };

@@ -164,7 +164,8 @@ export class JobEffects {
       pipeline: pipeline.id,
       slug: pipeline.slug.slice(0, 40),
       slots: parallelism,
-      slotsPerWorker: settings["controller.scheduler"] === "process" ? settings["process.slots-per-process"] : settings["worker.task-slots"],
+      slotsPerWorker:
+        settings["controller.scheduler"] === "process" ? settings["process.slots-per-process"] : settings["worker.task-slots"],
       resources: { cpuMillis: SLOT_CPU_MILLIS, memoryBytes: settings["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
       artifact: job.artifact ?? "",
       controllers: endpoints,

@@ -38,6 +38,7 @@ const pipelineSettings = {
 const clusterSettings = {
   "state-dir": optionalText("directory of \"wadi cluster\": database, logs, workers' records; wadi in the user's state directory if empty"),
   "cluster.stop-timeout": duration(SECOND, HOUR)(MINUTE, "time that Ctrl-C gives workers for their last checkpoint"),
+  "process.slots": integer(1, 65_536)(1_024, "slots of all workers of the process scheduler together"),
   "process.slots-per-process": integer(1, 1_024)(16, "slots of one worker process of the process scheduler"),
 } as const;
 

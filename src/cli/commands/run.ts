@@ -9,7 +9,7 @@ import type { LatePolicy } from "../../dataflow/row-errors.ts";
 import type { Program } from "../../program/program.ts";
 import { explainScript } from "../../sql/explain.ts";
 import { type RunOptions, type RunSummary, runPipeline } from "../../worker/embedded-run.ts";
-import { compileOnce } from "../compile.ts";
+import { compileOnce, levelOf, STDOUT_CONNECTORS, writesOnlyToStdout } from "../compile.ts";
 import { EXIT, print, say, sayDiagnostics } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { planText, readScript, readUdfs } from "../script.ts";
@@ -73,8 +73,7 @@ async function runProgram(
 ): Promise<RunSummary | undefined> {
   // Whoever calls this command may read the files anyway: a limit holds if it was set.
   if (origins.has("connectors.file.roots")) checkFileRoots(program, config["connectors.file.roots"]);
-  // Rows that somebody looks at are to come soon: preview modules compile in half the time and run about as fast.
-  const artifact = await compileOnce(program, writesOnlyToStdout(program) ? "preview" : "production", config);
+  const artifact = await compileOnce(program, levelOf(program), config);
   try {
     return await runPipeline({
       program,
@@ -90,6 +89,7 @@ async function runProgram(
       late: args.late,
       batchRows: config["pipeline.source-batch-size"],
       flushIntervalMs: config["pipeline.update-flush-interval"],
+      udfTimeoutMs: config["udf.timeout"],
       // Unless it was set, the machine's memory decides, too.
       stateLimit: origins.has("pipeline.state-limit") ? config["pipeline.state-limit"] : undefined,
       ...live,
@@ -107,14 +107,8 @@ function isClosedStdout(error: unknown): boolean {
   return code === "connection-lost" && message.includes("standard output");
 }
 
-const STDOUT_CONNECTORS: ReadonlySet<string> = new Set(["stdout", "preview"]);
-
 function hasStdoutSink(program: Program): boolean {
   return program.vertices.some(({ operator }) => operator.kind === "sink" && STDOUT_CONNECTORS.has(operator.connector));
-}
-
-function writesOnlyToStdout(program: Program): boolean {
-  return program.vertices.every(({ operator }) => operator.kind !== "sink" || STDOUT_CONNECTORS.has(operator.connector));
 }
 
 /** What a person wants to know at the end; rows that were not processed always, the rest on a terminal. */

@@ -1,0 +1,63 @@
+/** `wadi controller`: a controller as a process. Of several one leads; the others stand by. Ending it leaves workers as they are. */
+import { Controller } from "../../controller/controller.ts";
+import { systemClock } from "../../core/clock.ts";
+import type { Config, LoadedConfig } from "../../core/config.ts";
+import { userError } from "../../core/errors.ts";
+import type { Logger } from "../../core/log.ts";
+import { systemRandom } from "../../core/prng.ts";
+import { openDatabase } from "../../db/connection.ts";
+import type { Scheduler } from "../../scheduler/scheduler.ts";
+import { levelOf, openCompiler } from "../compile.ts";
+import { awaitDatabase, databaseOptions } from "../database.ts";
+import { TermScheduler } from "../process-scheduler.ts";
+import { release } from "../release.ts";
+import { type ProcessParts, runProcess } from "../service-process.ts";
+import { configuredStateFolder } from "../state-folder.ts";
+
+/** Runs the command to its end; the exit code. */
+export async function controller(loaded: LoadedConfig): Promise<number> {
+  const { config } = loaded;
+  const db = openDatabase(databaseOptions(config, "wadi controller"));
+  const compiler = await openCompiler(config);
+  let service: Controller | undefined;
+  const make = async ({ logger, metrics, ready }: ProcessParts): Promise<Controller> => {
+    const scheduler = makeScheduler(config, logger);
+    await awaitDatabase(db, logger);
+    compiler.warmUp();
+    return new Controller({
+      db,
+      scheduler,
+      compiler: { compile: (program) => compiler.compile({ program, level: levelOf(program) }) },
+      settings: config,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      metrics,
+      release: release(),
+      onListening: (port) => ready({ "controller.rpc-port": port }),
+    });
+  };
+  try {
+    return await runProcess(
+      {
+        name: "controller",
+        status: () => ({ ok: service !== undefined, details: { ...service?.status, leads: String(service?.leads ?? false) } }),
+        drain: async (signal) => service?.drain(signal),
+        services: async (parts) => {
+          service = await make(parts);
+          return [service];
+        },
+      },
+      loaded,
+    );
+  } finally {
+    await compiler.close();
+    await db.destroy();
+  }
+}
+
+function makeScheduler(config: Config, logger: Logger): Scheduler {
+  const name = config["controller.scheduler"];
+  if (name === "process") return new TermScheduler(config, configuredStateFolder(config), logger);
+  throw userError("unsupported", `controller.scheduler "${name}" is not supported yet`, { hint: 'Use "process".' });
+}

@@ -1,0 +1,82 @@
+/**
+ * The process scheduler of a controller: workers are `wadi worker` processes of this build. It is made anew for every term of leading, because
+ * it reads the records of what runs when it is made, and while this controller stands by another one changes them.
+ */
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { must } from "../core/assert.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Config } from "../core/config.ts";
+import type { Logger } from "../core/log.ts";
+import { systemRandom } from "../core/prng.ts";
+import { ProcessLauncher, type WorkerCommand } from "../scheduler/process/launcher.ts";
+import { ProcessScheduler } from "../scheduler/process/scheduler.ts";
+import type { Scheduler, SchedulerEvent } from "../scheduler/scheduler.ts";
+import type { StateFolder } from "./state-folder.ts";
+
+/** A scheduler that begins to observe when a term begins. */
+export class TermScheduler implements Scheduler {
+  readonly name = "process";
+  readonly #make: () => { readonly scheduler: ProcessScheduler; readonly launcher: ProcessLauncher };
+  #current: ProcessScheduler | undefined;
+
+  /** In `folder`, which belongs to one machine. */
+  constructor(config: Config, folder: StateFolder, logger: Logger) {
+    this.#make = () => {
+      const launcher = new ProcessLauncher({ folder: folder.workers, command: workerCommand(folder), clock: systemClock });
+      const slots = config["process.slots"];
+      const records = join(folder.path, "runs");
+      return {
+        launcher,
+        scheduler: new ProcessScheduler({ launcher, folder: records, slots, clock: systemClock, random: systemRandom, logger }),
+      };
+    };
+  }
+
+  observe(listener: (event: SchedulerEvent) => void): () => void {
+    const { scheduler, launcher } = this.#make();
+    this.#current = scheduler;
+    const end = scheduler.observe(listener);
+    return () => {
+      end();
+      launcher.close();
+      void scheduler.shutdown();
+    };
+  }
+
+  startWorkers(...words: Parameters<Scheduler["startWorkers"]>) {
+    return this.#term().startWorkers(...words);
+  }
+
+  stopWorkers(...words: Parameters<Scheduler["stopWorkers"]>) {
+    return this.#term().stopWorkers(...words);
+  }
+
+  listWorkers(...words: Parameters<Scheduler["listWorkers"]>) {
+    return this.#term().listWorkers(...words);
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#current?.shutdown();
+  }
+
+  #term(): ProcessScheduler {
+    return must(this.#current, "a term of leading");
+  }
+}
+
+/** How this build is started as a worker, from TypeScript sources or as built. */
+function workerCommand(folder: StateFolder): WorkerCommand {
+  const fromSource = import.meta.url.endsWith(".ts");
+  const main = fileURLToPath(new URL(`./main.${fromSource ? "ts" : "js"}`, import.meta.url));
+  const loader = fromSource ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
+  return { program: process.execPath, args: [...process.execArgv, ...loader, main, "worker"], environment: workerEnvironment(folder) };
+}
+
+/** Without what is none of a worker's business: the way to the database, the session's token. */
+function workerEnvironment(folder: StateFolder): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(?:DATABASE_|WADI__DATABASE__|WADI__API__|NODE_CHANNEL_)/.test(name));
+  return { ...Object.fromEntries(kept), WADI__STATE_DIR: folder.path };
+}
