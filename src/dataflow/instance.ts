@@ -90,9 +90,16 @@ export interface LoadedModule extends ModuleExports {
   readonly udfs?: UdfHost;
 }
 
-/** Instantiates `module` with a memory of its own. Throws `slot-failed` if it cannot start, `invalid-udf` if a function cannot be loaded. */
-export function instantiate(module: WebAssembly.Module, functions: readonly UdfDefinition[] = []): LoadedModule {
-  const udfs = new UdfHost(functions);
+/**
+ * Instantiates `module` with a memory of its own; `entering` is told the number of the user's function that begins, and 0 when it is over.
+ * Throws `slot-failed` if it cannot start, `invalid-udf` if a function cannot be loaded.
+ */
+export function instantiate(
+  module: WebAssembly.Module,
+  functions: readonly UdfDefinition[] = [],
+  entering?: (number: number) => void,
+): LoadedModule {
+  const udfs = new UdfHost(functions, entering);
   const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
   const imports: ModuleImports = {
     abort: (message, file, line, column) => {

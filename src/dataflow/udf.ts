@@ -29,9 +29,11 @@ export class UdfHost {
   #memory = new Uint8Array();
   #view = new DataView(new ArrayBuffer(0));
   #failure: string | undefined;
+  readonly #entering: (number: number) => void;
 
-  /** Loads the functions' text. Throws `invalid-udf` when one cannot be loaded. */
-  constructor(definitions: readonly UdfDefinition[]) {
+  /** Loads the functions' text. Throws `invalid-udf` when one cannot be loaded. `entering` is told which function begins, and 0 when it is over. */
+  constructor(definitions: readonly UdfDefinition[], entering: (number: number) => void = () => undefined) {
+    this.#entering = entering;
     for (const definition of definitions) this.#functions.set(udfNumber(definition.id), { definition, call: load(definition) });
   }
 
@@ -52,11 +54,14 @@ export class UdfHost {
     const loaded = this.#functions.get(number);
     if (loaded === undefined) return this.#fail(`function ${number} is not loaded`);
     const { parameters, result, name } = loaded.definition;
+    this.#entering(number);
     try {
       const value = loaded.call(...parameters.map(({ type }, i) => this.#read(type, at + i * UDF_CELL)));
       return this.#write(name, result.type, result.nullable, value, at + parameters.length * UDF_CELL);
     } catch (error) {
       return this.#fail(`function ${name}: ${describe(error, name)}`);
+    } finally {
+      this.#entering(0);
     }
   };
 

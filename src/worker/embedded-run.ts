@@ -69,6 +69,8 @@ export interface RunOptions {
   /** Bytes of state per slot. */
   readonly stateLimit?: number | undefined;
   readonly stuckMs?: number | undefined;
+  /** A user's function that does not return for so long fails the run; 10 s by default. */
+  readonly udfTimeoutMs?: number | undefined;
   /** A stop in which nothing moves for so long fails the run; 60 s by default. */
   readonly stopLimitMs?: number | undefined;
   /** Module that exports `createSource` and `createSink`; the registry by default. */
@@ -244,6 +246,7 @@ class EmbeddedRun {
       restore: restored === undefined ? undefined : planRestore(restored.manifest, parallelism),
       stateLimit: this.#options.stateLimit ?? Math.floor(Math.min(MAX_STATE_BYTES, (totalmem() * STATE_SHARE) / parallelism)),
       stuckMs: this.#options.stuckMs ?? 30_000,
+      udfTimeoutMs: this.#options.udfTimeoutMs,
       credential: makeId("run", systemRandom),
     };
   }

@@ -5,7 +5,7 @@
 import type { SubtaskReport } from "../checkpoint/manifest.ts";
 import type { RunIdentity } from "../checkpoint/paths.ts";
 import type { VertexRestore } from "../checkpoint/restore.ts";
-import type { SinkCommit } from "../connectors/connector.ts";
+import type { PreviewBatch, SinkCommit } from "../connectors/connector.ts";
 import type { ErrorRecord } from "../core/errors.ts";
 import type { PhaseTiming, ReportTiming, SkippedRows, SlotProgress, SlotSettings } from "../dataflow/slot-contract.ts";
 import type { Program } from "../program/program.ts";
@@ -33,8 +33,19 @@ export interface RunStart {
   readonly stateLimit: number;
   /** A slot that does not turn its loop for so long is ended. */
   readonly stuckMs: number;
+  /** The same for a user's function; 10 s if absent. */
+  readonly udfTimeoutMs?: number | undefined;
   /** Proves to the other workers that a connection belongs to this run. */
   readonly credential: string;
+  /** How much preview sinks may show; absent: they write to standard output, and no sink can be looked at. */
+  readonly preview?: PreviewLimits | undefined;
+}
+
+/** What preview sinks may send, by subtask. */
+export interface PreviewLimits {
+  /** Rows in all; 0: none. */
+  readonly rows: number;
+  readonly rowsPerSecond: number;
 }
 
 /** What a worker is started with. */
@@ -66,6 +77,8 @@ export type SlotCommand =
   | { readonly kind: "trigger"; readonly epoch: number; readonly stop: boolean }
   /** Sources read no more, or go on. */
   | { readonly kind: "pause"; readonly paused: boolean }
+  /** Show rows of a sink, at most so many a second; 0: no more. */
+  | { readonly kind: "tail"; readonly vertex: number; readonly rowsPerSecond: number }
   | { readonly kind: "commit"; readonly epoch: number; readonly staged: readonly StagedCommit[] }
   | { readonly kind: "close"; readonly finished: boolean };
 
@@ -94,6 +107,7 @@ export type SlotEvent =
   | { readonly kind: "ended"; readonly subtask: number }
   | { readonly kind: "closed"; readonly subtask: number }
   | { readonly kind: "skipped"; readonly subtask: number; readonly rows: SkippedRows }
+  | { readonly kind: "preview"; readonly subtask: number; readonly vertex: number; readonly batch: PreviewBatch }
   | { readonly kind: "progress"; readonly subtask: number; readonly progress: SlotProgress }
   | { readonly kind: "failed"; readonly subtask: number | undefined; readonly error: ErrorRecord };
 

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { readSegments } from "../checkpoint/table-file.ts";
 import type { ByteSource, EventSource, Sink, SinkCommit, SubtaskContext } from "../connectors/connector.ts";
+import { TappedSink } from "../connectors/preview/tapped-sink.ts";
 import { must } from "../core/assert.ts";
 import { systemClock } from "../core/clock.ts";
 import { internalError, toErrorRecord } from "../core/errors.ts";
@@ -35,6 +36,8 @@ export interface SlotThreadStart {
   readonly thread: number;
   /** Signs of life, one counter a thread. */
   readonly beats: SharedArrayBuffer;
+  /** Number of the user's function that runs in each thread; 0: none. */
+  readonly calls: SharedArrayBuffer;
 }
 
 /** What a connector registry exports. */
@@ -44,7 +47,10 @@ const PROGRESS_MS = 250;
 
 async function loadModule(start: SlotThreadStart): Promise<ModuleExports> {
   const { module, program } = start.run;
-  if (module.kind === "wasm") return instantiate(must(start.compiled, "the compiled module"), program.udfs);
+  if (module.kind === "wasm") {
+    const calls = new Int32Array(start.calls);
+    return instantiate(must(start.compiled, "the compiled module"), program.udfs, (number) => Atomics.store(calls, start.thread, number));
+  }
   const script = (await import(module.url)) as { makeModule(program: Program): ModuleExports };
   return script.makeModule(program);
 }
@@ -63,10 +69,14 @@ async function restoreState(start: SlotThreadStart, instance: Instance, store: O
   return bytes;
 }
 
-function contextOf(start: SlotThreadStart, vertex: number, operator: SourceOperator | SinkOperator): SubtaskContext {
+type Send = (event: SlotEvent) => void;
+
+function contextOf(start: SlotThreadStart, vertex: number, operator: SourceOperator | SinkOperator, send: Send): SubtaskContext {
   const { run, subtask } = start;
   const { table, options } = operator;
-  return { job: run.job, run: Number(run.by.fence), vertex, subtask, parallelism: run.parallelism, table, options };
+  const context = { job: run.job, run: Number(run.by.fence), vertex, subtask, parallelism: run.parallelism, table, options };
+  if (run.preview === undefined) return context;
+  return { ...context, preview: { ...run.preview, send: (batch) => send({ kind: "preview", subtask, vertex, batch }) } };
 }
 
 interface Connectors {
@@ -74,14 +84,19 @@ interface Connectors {
   readonly sinks: ReadonlyMap<number, Sink>;
 }
 
-async function createConnectors(start: SlotThreadStart, topology: Topology): Promise<Connectors> {
+async function createConnectors(start: SlotThreadStart, topology: Topology, send: Send): Promise<Connectors> {
   const registry = (await import(start.run.connectors)) as Registry;
   const sources = new Map<number, ByteSource | EventSource>();
   const sinks = new Map<number, Sink>();
   for (const { id, operator } of start.run.program.vertices) {
     if (topology.vertices[id]?.void === true) continue;
-    if (operator.kind === "source") sources.set(id, registry.createSource(operator, contextOf(start, id, operator), systemClock));
-    if (operator.kind === "sink") sinks.set(id, registry.createSink(operator, contextOf(start, id, operator)));
+    if (operator.kind === "source") sources.set(id, registry.createSource(operator, contextOf(start, id, operator, send), systemClock));
+    if (operator.kind === "sink") {
+      const context = contextOf(start, id, operator, send);
+      const sink = registry.createSink(operator, context);
+      const tapped = context.preview !== undefined && operator.connector !== "preview";
+      sinks.set(id, !tapped ? sink : new TappedSink(sink, context.preview.send, systemClock));
+    }
   }
   return { sources, sinks };
 }
@@ -115,6 +130,7 @@ class SlotThread {
   #go: (() => void) | undefined;
   readonly #running: Promise<void>;
   #slot: Slot | undefined;
+  #sinks: ReadonlyMap<number, Sink> = new Map();
 
   constructor(start: SlotThreadStart, send: (event: SlotEvent) => void) {
     this.#start = start;
@@ -134,6 +150,11 @@ class SlotThread {
         return this.#slot?.trigger(command.epoch, command.stop);
       case "pause":
         return this.#slot?.pause(command.paused);
+      case "tail": {
+        const sink = this.#sinks.get(command.vertex);
+        if (sink instanceof TappedSink) sink.tap(command.rowsPerSecond);
+        return;
+      }
       case "commit": {
         const own = command.staged.filter(({ subtask }) => subtask === this.#start.subtask);
         return this.#slot?.commit(command.epoch, new Map(own.map(({ vertex, commit }) => [vertex, commit])));
@@ -152,7 +173,8 @@ class SlotThread {
     const instance = new Instance(await loadModule(this.#start), { program, subtask, parallelism, batchRows, stateLimit, fence });
     const restoreMs = systemClock.elapsedMs();
     const restoredBytes = store === undefined ? 0 : await restoreState(this.#start, instance, store);
-    const connectors = await createConnectors(this.#start, topology);
+    const connectors = await createConnectors(this.#start, topology, this.#send);
+    this.#sinks = connectors.sinks;
     await replayCommits(this.#start, connectors.sinks);
     const slot = this.#makeSlot(topology, instance, store, connectors);
     this.#slot = slot;

@@ -4,8 +4,9 @@
  */
 import type { Worker as Thread } from "node:worker_threads";
 import { must } from "../core/assert.ts";
-import { internalError, toErrorRecord } from "../core/errors.ts";
+import { type AppError, internalError, toErrorRecord, userError } from "../core/errors.ts";
 import { startThreadFile } from "../core/thread-file.ts";
+import { type UdfDefinition, udfNumber } from "../program/udf.ts";
 import { DataListener } from "./data-listener.ts";
 import type { WorkerCommand, WorkerEvent, WorkerStart } from "./protocol.ts";
 import { makeWorkerLinks, type WorkerLinks } from "./slot-links.ts";
@@ -13,6 +14,7 @@ import type { SlotThreadStart } from "./slot-thread.ts";
 import { WorkerExchange } from "./worker-exchange.ts";
 
 const SUPERVISION_MS = 500;
+const UDF_TIMEOUT_MS = 10_000;
 
 interface HostedSlot {
   readonly subtask: number;
@@ -21,6 +23,18 @@ interface HostedSlot {
   beat: number;
   beatAtMs: number;
   running: boolean;
+}
+
+/** What a slot fails with that does not turn its loop any more: the user's function that runs is named. */
+function stuck(subtask: number, standsMs: number, udf: UdfDefinition | undefined): AppError {
+  const ms = Math.round(standsMs);
+  if (udf !== undefined) {
+    return userError("row-error", `function "${udf.name}" has not returned for ${ms} ms in slot ${subtask}`, {
+      hint: "Correct the function, or raise udf.timeout if it needs the time for one batch of rows.",
+    });
+  }
+  const detail = "Generated code or a connector does not return.";
+  return internalError("slot-failed", `slot ${subtask} has not turned its loop for ${ms} ms`, { detail });
 }
 
 /** See the file's comment. One run's part; used once. */
@@ -32,6 +46,7 @@ export class Worker {
   #links: WorkerLinks | undefined;
   #exchange: WorkerExchange | undefined;
   #beats: Int32Array = new Int32Array();
+  #calls: Int32Array = new Int32Array();
   #supervision: NodeJS.Timeout | undefined;
   #over = false;
   #ended = false;
@@ -106,10 +121,12 @@ export class Worker {
     const links = must(this.#links, "the worker's links");
     const beats = new SharedArrayBuffer(4 * links.subtasks.length);
     this.#beats = new Int32Array(beats);
+    const calls = new SharedArrayBuffer(4 * links.subtasks.length);
+    this.#calls = new Int32Array(calls);
     const compiled = run.module.kind === "wasm" ? new WebAssembly.Module(run.module.bytes) : undefined;
     for (const [thread, subtask] of links.subtasks.entries()) {
       const slotLinks = must(links.slots[thread], "a slot's links");
-      this.#spawn({ run, subtask, compiled, links: slotLinks, doorbells: links.doorbells, thread, beats });
+      this.#spawn({ run, subtask, compiled, links: slotLinks, doorbells: links.doorbells, thread, beats, calls });
     }
     this.#supervision = setInterval(() => this.#supervise(), SUPERVISION_MS);
   }
@@ -133,17 +150,20 @@ export class Worker {
 
   /** A slot turns its loop at least every second; one that does not is stuck in generated code or a user's function. */
   #supervise(): void {
-    const { stuckMs } = must(this.#start, "the worker's start").run;
+    const { stuckMs, udfTimeoutMs = UDF_TIMEOUT_MS, program } = must(this.#start, "the worker's start").run;
     const nowMs = performance.now();
     for (const [index, slot] of this.#slots.entries()) {
       const beat = Atomics.load(this.#beats, index);
       if (beat !== slot.beat || slot.closed || !slot.running || beat === 0) {
         slot.beat = beat;
         slot.beatAtMs = nowMs;
-      } else if (nowMs - slot.beatAtMs > stuckMs) {
-        const text = `slot ${slot.subtask} has not turned its loop for ${Math.round(nowMs - slot.beatAtMs)} ms`;
-        this.#fail(slot.subtask, internalError("slot-failed", text, { detail: "Generated code or a connector does not return." }));
+        continue;
       }
+      const standsMs = nowMs - slot.beatAtMs;
+      const number = Atomics.load(this.#calls, index);
+      const udf = number === 0 ? undefined : program.udfs?.find(({ id }) => udfNumber(id) === number);
+      if (standsMs > (udf === undefined ? stuckMs : Math.min(udfTimeoutMs, stuckMs)))
+        this.#fail(slot.subtask, stuck(slot.subtask, standsMs, udf));
     }
   }
 

@@ -102,6 +102,20 @@ describe("functions in TypeScript in a pipeline", function () {
     expect(rows(most.stdout).map((row) => row["x"])).to.deep.equal([200_000, 400_000, 600_000]);
   });
 
+  it("fails the run with the function's name when it does not return", async () => {
+    const folder = new CliFolder();
+    folder.write("loop.ts", "export function endless(x: bigint): bigint { for (;;) if (x < 0n) return x; }");
+    folder.write("wadi.toml", '[udf]\ntimeout = "500ms"\n');
+    folder.write(
+      "query.sql",
+      "CREATE TABLE e WITH (connector = 'impulse', event_rate = '10', message_count = '10'); SELECT endless(counter) AS x FROM e;",
+    );
+    const { code, stderr } = await folder.start("run", "--config", "wadi.toml", "--udf", "loop.ts", "query.sql").ended;
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/function "endless" has not returned for \d+ ms in slot 0/);
+    expect(stderr).to.match(/udf\.timeout/);
+  });
+
   it("reports wrong calls and wrong files with their place", async () => {
     const wrong = await run("SELECT twice(s) AS x, twice(n, n) AS y, twise(n) AS z FROM rows;");
     expect(wrong.code).to.equal(2);
