@@ -5,11 +5,10 @@ import { trimCheckpoints } from "../db/checkpoints.ts";
 import { trimJobEvents } from "../db/job-events.ts";
 import { expirePipelines } from "../db/jobs.ts";
 import { expireOutput } from "../db/output.ts";
-import { deleteWorkers } from "../db/workers.ts";
+import { expireWorkers } from "../db/workers.ts";
 import type { LeaderContext } from "./context.ts";
 import type { JobDriver } from "./job-driver.ts";
 import type { Output } from "./output.ts";
-import type { WorkerBook } from "./worker-book.ts";
 
 const TURN_MS = 5_000;
 /** Every so many turns the rarer work is done. */
@@ -24,14 +23,12 @@ const CHECKPOINTS_KEPT = 100;
 export class Housekeeping {
   readonly #context: LeaderContext;
   readonly #jobs: ReadonlyMap<JobId, JobDriver>;
-  readonly #book: WorkerBook;
   readonly #output: Output;
   #turn = 0;
 
-  constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>, book: WorkerBook, output: Output) {
+  constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>, output: Output) {
     this.#context = context;
     this.#jobs = jobs;
-    this.#book = book;
     this.#output = output;
   }
 
@@ -53,13 +50,11 @@ export class Housekeeping {
     const { db } = this.#context;
     await this.#output.trim();
     await expireOutput(db, SAMPLES_KEPT_MS);
-    const stale = this.#book.takeStale();
-    if (stale.length > 0) await deleteWorkers(db, WORKERS_KEPT_MS, stale);
     this.#turn += 1;
     if (this.#turn % RARE_TURNS !== 0) return;
     await expirePipelines(db, PREVIEWS_KEPT_MS);
     await trimCheckpoints(db, CHECKPOINTS_KEPT);
-    await deleteWorkers(db, WORKERS_KEPT_MS);
+    await expireWorkers(db, WORKERS_KEPT_MS);
     await trimJobEvents(db, [...this.#jobs.keys()], EVENTS_KEPT);
   }
 }

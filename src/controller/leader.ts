@@ -61,7 +61,7 @@ export class Leader {
       output: (job, run, body) => this.#output.received(job, run, body),
       onDeleted: (job) => this.#remove(job),
     };
-    this.#housekeeping = new Housekeeping(context, this.#jobs, this.#shared.book, this.#output);
+    this.#housekeeping = new Housekeeping(context, this.#jobs, this.#output);
   }
 
   /** Runs until the term is over or `stop` is aborted; then what is collected is written and everything is let go of. Never throws. */

@@ -9,7 +9,7 @@ import { type CheckpointRow, type RetiredEpoch, retireCheckpoints, writeCheckpoi
 import type { Database } from "../db/connection.ts";
 import { insertJobEvents, type JobEventRow } from "../db/job-events.ts";
 import { insertMetricSamples, insertPreviewRows, type MetricSampleRow, type PreviewRow } from "../db/output.ts";
-import { touchWorkers, type WorkerRow, writeWorkers } from "../db/workers.ts";
+import { deleteWorkers, touchWorkers, type WorkerRow, writeWorkers } from "../db/workers.ts";
 import type { Term } from "./term.ts";
 
 /** What projections are written with. */
@@ -37,6 +37,7 @@ export class Projections {
   #workers = new Map<string, WorkerRow>();
   #retired: RetiredEpoch[] = [];
   #heard = new Set<string>();
+  #gone: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(init: ProjectionsInit) {
@@ -61,6 +62,12 @@ export class Projections {
   /** Replaces what is known of a worker. */
   worker(row: WorkerRow): void {
     this.#workers.set(row.id, row);
+  }
+
+  /** The row was another worker's, or is of no use. */
+  workerGone(id: string): void {
+    this.#workers.delete(id);
+    this.#gone.push(id);
   }
 
   /** A worker has said something. */
@@ -146,6 +153,14 @@ export class Projections {
       (rows) => insertMetricSamples(db, rows),
       (rows) => {
         this.#samples = [...rows, ...this.#samples].slice(-MOST_SAMPLES);
+      },
+    );
+    await this.#take(
+      "workers that are gone",
+      takeList(this.#gone),
+      (ids) => deleteWorkers(db, ids),
+      (ids) => {
+        this.#gone.unshift(...ids);
       },
     );
     const heard = [...this.#heard];

@@ -27,8 +27,6 @@ export class WorkerBook {
   readonly #nowMs: () => number;
   /** By id. */
   readonly #rows = new Map<string, WorkerRow>();
-  /** Placeholders of workers that have told their own id. */
-  #stale: string[] = [];
 
   constructor(projections: Projections, nowMs: () => number) {
     this.#projections = projections;
@@ -63,7 +61,7 @@ export class WorkerBook {
     const before = this.#rows.get(id) ?? this.#rows.get(placeholder);
     if (before !== undefined && before.id !== id) {
       this.#rows.delete(before.id);
-      this.#stale.push(before.id);
+      this.#projections.workerGone(before.id);
     }
     this.#write({
       ...(before ?? emptyRow(id, run, this.#nowMs())),
@@ -97,11 +95,6 @@ export class WorkerBook {
       if (row.job === view.job && row.runFence === view.fence && row.handle === view.handle && row.dataAddress !== undefined) return row.id;
     }
     return undefined;
-  }
-
-  /** Ids of rows that are another's by now: to be deleted. */
-  takeStale(): readonly string[] {
-    return this.#stale.splice(0);
   }
 
   /** Drops what is known of a run: its workers are told of no more. */

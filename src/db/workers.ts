@@ -114,10 +114,23 @@ export async function touchWorkers(db: Database, workers: readonly string[], hea
   }
 }
 
-/** Deletes rows of workers: of runs that ended longer ago than `keepMs`, and those named in `ids`. */
-export async function deleteWorkers(db: Database, keepMs: number, ids: readonly string[] = []): Promise<void> {
+/** Deletes the rows of `ids`. */
+export async function deleteWorkers(db: Database, ids: readonly string[]): Promise<void> {
   try {
-    await db.raw("delete from workers where ended_at < now() - ? * interval '1 millisecond' or id = any(?)", [keepMs, [...ids]]);
+    await db.raw("delete from workers where id = any(?)", [[...ids]]);
+  } catch (error) {
+    throw databaseError("deleting workers", error);
+  }
+}
+
+/** Deletes rows of workers that ended more than `keepMs` ago, and of runs that are over although nobody saw the worker end. */
+export async function expireWorkers(db: Database, keepMs: number): Promise<void> {
+  try {
+    await db.raw(
+      `delete from workers w using jobs j where j.id = w.job_id and (w.ended_at < now() - ? * interval '1 millisecond'
+         or (w.ended_at is null and w.run_fence < j.run_fence and coalesce(w.heartbeat_at, w.started_at) < now() - interval '1 hour'))`,
+      [keepMs],
+    );
   } catch (error) {
     throw databaseError("deleting workers", error);
   }
