@@ -12,7 +12,7 @@ import { type AppError, userError } from "../core/errors.ts";
 import { countApiKeys, findApiKey } from "../db/api-keys.ts";
 import type { Database } from "../db/connection.ts";
 import { forbidden, HttpError, unauthorized } from "./http-error.ts";
-import { type Caller, ROLES, type Role } from "./route.ts";
+import { type Caller, includesRole, ROLES, type Role } from "./route.ts";
 
 /** Seconds of belief cost a deleted key as much, and save a query per request. */
 const BELIEVED_MS = 5_000;
@@ -22,11 +22,6 @@ const LOOPBACK_NAMES: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "
 /** The hash under which a key is stored: SHA-256, hex. Keys are random and long, so nothing slower is needed. */
 export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
-}
-
-/** Whether `role` includes `needed`. */
-export function includesRole(role: Role, needed: Role): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }
 
 /** Whether an address is reached from this machine only. */

@@ -20,6 +20,8 @@ export interface ApiContext {
   readonly planner: QueryPlanner;
   readonly programs: ProgramCache;
   readonly connectors: readonly ConnectorSpec[];
+  /** Looks API keys up again from now on, because one was deleted. */
+  readonly forgetKeys: () => void;
   /** Version of this build. */
   readonly release: string;
 }

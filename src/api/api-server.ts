@@ -12,6 +12,7 @@ import type { Logger } from "../core/log.ts";
 import type { RandomSource } from "../core/prng.ts";
 import type { Service } from "../core/service.ts";
 import type { Database } from "../db/connection.ts";
+import type { ConnectorSpec } from "../program/connector-spec.ts";
 import { listen } from "../rpc/listen.ts";
 import { SqlParser } from "../sql/parse.ts";
 import { AccessControl, checkBinding } from "./access.ts";
@@ -37,6 +38,8 @@ export interface ApiServerOptions {
   readonly uiFolder: string | undefined;
   /** Version of this build. */
   readonly release?: string;
+  /** Instead of all connectors. */
+  readonly connectors?: readonly ConnectorSpec[];
 }
 
 /** A request's head has to come within this time, its body too; milliseconds. Streams have no limit. */
@@ -92,7 +95,8 @@ export class ApiServer implements Service {
   }
 
   #application(parser: SqlParser, stopping: AbortSignal): Koa {
-    const { db, settings, clock, random, logger, uiFolder, release = "" } = this.#options;
+    const { db, settings, clock, random, logger, uiFolder, release = "", connectors = CONNECTOR_SPECS } = this.#options;
+    const access = new AccessControl(db, clock, settings);
     const api: ApiContext = {
       db,
       settings,
@@ -100,11 +104,11 @@ export class ApiServer implements Service {
       random,
       logger,
       release,
-      planner: new QueryPlanner(parser, CONNECTOR_SPECS, settings["connectors.file.roots"]),
+      planner: new QueryPlanner(parser, connectors, settings["connectors.file.roots"]),
       programs: new ProgramCache(),
-      connectors: CONNECTOR_SPECS,
+      connectors,
+      forgetKeys: () => access.forget(),
     };
-    const access = new AccessControl(db, clock, settings);
     const app = new Koa();
     app.on("error", (error: unknown) => logger.debug("connection failed", { error }));
     app.use(this.#metrics.observe(clock));

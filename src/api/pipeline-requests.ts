@@ -3,30 +3,38 @@
  */
 import { makeId } from "../core/ids.ts";
 import type { LocalUdf, NewPipeline } from "../db/pipelines.ts";
+import { findUdfs } from "../db/udfs.ts";
 import { encodeProgram } from "../program/codec.ts";
 import type { Program } from "../program/program.ts";
 import type { Diagnostic } from "../sql/diagnostics.ts";
 import type { ApiContext } from "./api-context.ts";
 import { tablesForQuery } from "./connection-requests.ts";
-import { HttpError } from "./http-error.ts";
+import { forbidden, HttpError } from "./http-error.ts";
 import type { PlannedQuery, RefusedQuery } from "./query-planner.ts";
+import { type Caller, includesRole } from "./route.ts";
+import { requireUdfs, UDF_LANGUAGE, type UdfRequest } from "./udf-requests.ts";
 
-/** A function as a request brings it. */
-interface UdfRequest {
-  readonly definition: string;
-  readonly language?: string | undefined;
+/** Plans a query with the connection tables and the functions of this cluster. Throws 400 for functions of the request that are wrong. */
+export async function planQuery(api: ApiContext, sql: string, udfs: readonly UdfRequest[]): Promise<PlannedQuery | RefusedQuery> {
+  return api.planner.plan({
+    sql,
+    udfs: requireUdfs(udfs),
+    findUdfs: (names) => findUdfs(api.db, names),
+    findTables: (names) => tablesForQuery(api, names),
+  });
 }
 
-/** Plans a query with the connection tables of this cluster. */
-export function planQuery(api: ApiContext, sql: string): Promise<PlannedQuery | RefusedQuery> {
-  return api.planner.plan({ sql, findTables: (names) => tablesForQuery(api, names) });
-}
-
-/** Plans a query; throws 400 with all findings if it cannot run. */
-export async function planOrRefuse(api: ApiContext, sql: string): Promise<PlannedQuery> {
-  const planned = await planQuery(api, sql);
-  if (planned.ok) return planned;
-  throw sqlError(planned.diagnostics);
+/** Plans a query that is to run: throws 400 with all findings if it cannot, 403 if it brings code and `caller` may not. */
+export async function planToRun(api: ApiContext, caller: Caller, sql: string, udfs: readonly UdfRequest[]): Promise<PlannedQuery> {
+  const planned = await planQuery(api, sql, udfs);
+  if (!planned.ok) throw sqlError(planned.diagnostics);
+  if (planned.bringsCode && !includesRole(caller.role, "admin")) {
+    throw forbidden(
+      'the query brings functions of its own, which needs role "admin"',
+      "Ask an admin to create them with POST /api/v1/udfs.",
+    );
+  }
+  return planned;
 }
 
 /** 400 with findings: the message is the first error's with its place. */
@@ -65,7 +73,7 @@ export function newPipeline(api: ApiContext, settings: PipelineSettings, planned
     id: makeId("pipeline", api.random),
     jobId: makeId("job", api.random),
     slug: slugOf(settings.name),
-    udfs: settings.udfs.map((udf): LocalUdf => ({ definition: udf.definition, language: udf.language ?? "typescript" })),
+    udfs: settings.udfs.map((udf): LocalUdf => ({ definition: udf.definition, language: udf.language ?? UDF_LANGUAGE })),
     program: encodeProgram(program),
     programVersion: program.version,
     programFingerprint: program.fingerprint,

@@ -9,6 +9,7 @@ import { checkFileRoots } from "../connectors/files/roots.ts";
 import { AppError } from "../core/errors.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import type { Program } from "../program/program.ts";
+import type { UdfDefinition } from "../program/udf.ts";
 import type { Diagnostic, DiagnosticCollector } from "../sql/diagnostics.ts";
 import type { SqlParser } from "../sql/parse.ts";
 import type { ParsedScript } from "../sql/parsed-script.ts";
@@ -27,6 +28,10 @@ export interface TableDefinition {
 /** What is to be planned. */
 export interface QueryRequest {
   readonly sql: string;
+  /** Functions that the script may call; they come before stored ones. */
+  readonly udfs: readonly UdfDefinition[];
+  /** Finds stored functions with these names, which are in lower case. */
+  readonly findUdfs: (names: readonly string[]) => Promise<readonly UdfDefinition[]>;
   /** Finds the connection tables with these names, which are in lower case. */
   readonly findTables: (names: readonly string[]) => Promise<readonly TableDefinition[]>;
 }
@@ -39,6 +44,8 @@ export interface PlannedQuery {
   readonly diagnostics: readonly Diagnostic[];
   /** Ids of the connection tables that it mentions. */
   readonly connectionTables: readonly string[];
+  /** Whether it calls functions that are not stored: code that comes with the request. */
+  readonly bringsCode: boolean;
 }
 
 /** A query that cannot run. */
@@ -70,12 +77,17 @@ export class QueryPlanner {
     if (parsed.diagnostics.hasErrors) return refused(parsed.diagnostics);
     const tables = await this.#tablesOf(parsed.statements, request);
     const given = await this.#parseTables(tables, parsed.diagnostics);
-    const planned = planScript({ ...parsed, statements: [...given, ...parsed.statements] }, { connectors: this.#connectors });
+    const stored = await storedUdfs(request);
+    const context = { connectors: this.#connectors, udfs: [...request.udfs, ...stored] };
+    const planned = planScript({ ...parsed, statements: [...given, ...parsed.statements] }, context);
     if (!planned.ok) return { ok: false, diagnostics: planned.diagnostics };
     if (planned.explain) parsed.diagnostics.error("unsupported-statement", undefined, "EXPLAIN cannot be run as a pipeline");
     this.#checkProgram(planned.program, parsed);
     if (parsed.diagnostics.hasErrors) return refused(parsed.diagnostics);
-    return { ok: true, program: planned.program, diagnostics: planned.diagnostics, connectionTables: tables.map((table) => table.id) };
+    const { program, diagnostics } = planned;
+    const known = new Set(stored.map((udf) => udf.id));
+    const bringsCode = program.udfs?.some((udf) => !known.has(udf.id)) ?? false;
+    return { ok: true, program, diagnostics, connectionTables: tables.map((table) => table.id), bringsCode };
   }
 
   /** What is wrong with a table's definition; nothing if a script may use it. */
@@ -124,6 +136,14 @@ export class QueryPlanner {
 
 function refused(diagnostics: DiagnosticCollector): RefusedQuery {
   return { ok: false, diagnostics: diagnostics.all() };
+}
+
+/** Stored functions that the script may mean, without those that the request defines itself. */
+async function storedUdfs(request: QueryRequest): Promise<readonly UdfDefinition[]> {
+  const own = new Set(request.udfs.map((udf) => udf.name.toLowerCase()));
+  const called = [...request.sql.matchAll(/([A-Za-z_][A-Za-z0-9_]*)"?\s*\(/g)].map((match) => (match[1] ?? "").toLowerCase());
+  const names = [...new Set(called)].filter((name) => !own.has(name));
+  return names.length === 0 ? [] : request.findUdfs(names);
 }
 
 /** Reports tables that are declared with too many columns, before anything is planned with them. */

@@ -11,6 +11,11 @@ export const ROLES = ["viewer", "editor", "admin"] as const;
 /** One of `ROLES`. */
 export type Role = (typeof ROLES)[number];
 
+/** Whether `role` includes `needed`. */
+export function includesRole(role: Role, needed: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
 /** Who calls. */
 export interface Caller {
   /** Name of the API key; "session" for the UI's token. */

@@ -9,7 +9,7 @@ import { microsOf, readNumber } from "./row-values.ts";
 
 const count = z.number().catch(0);
 
-/** What holds a watermark back. */
+/** Source partition that holds a watermark back. */
 const holder = z
   .union([z.object({ vertex: z.number(), partition: z.number().nullish() }), z.string(), z.number()])
   .nullish()
@@ -22,12 +22,12 @@ const subtaskSample = z.object({
   subtask: z.number(),
   rows_in: count,
   rows_out: count,
-  bytes_in: count,
-  bytes_out: count,
+  filtered: count,
   rows_in_per_s: count,
   rows_out_per_s: count,
-  bytes_in_per_s: count,
-  bytes_out_per_s: count,
+  /** Not measured by every build. */
+  bytes_in_per_s: z.number().optional().catch(undefined),
+  bytes_out_per_s: z.number().optional().catch(undefined),
   /** 0 … 1: the share of time in which there was no room downstream. */
   backpressure: count,
   queue_bytes: count,

@@ -9,9 +9,11 @@ import type { ApiContext } from "../api-context.ts";
 import { badRequest, notFound } from "../http-error.ts";
 import { parseEventId, viewCheckpoint, viewJobEvent, viewJobLog, viewOperatorCheckpoint, viewWorker } from "../job-view.ts";
 import { viewMetrics } from "../metric-view.ts";
+import { explainOutput } from "../output-explanation.ts";
 import { streamOutput } from "../output-stream.ts";
 import { viewJob } from "../pipeline-view.ts";
 import { type Route, route, streamRoute } from "../route.ts";
+import { explanationShape } from "../schema/explanation-shapes.ts";
 import {
   checkpointShape,
   jobEventShape,
@@ -41,6 +43,8 @@ const CHECKPOINTS_MAX = 500;
 const WORKERS_MAX = 1_000;
 /** Arroyo's graphs show five minutes. */
 const METRICS_WITHIN_MS = 300_000;
+/** A sample that is older says nothing of now. */
+const RECENT_MS = 30_000;
 const LOG_KEPT_MS = 600_000;
 const LOG_TAIL_BYTES = 65_536;
 const LOG_LIMIT_BYTES = 262_144;
@@ -303,6 +307,24 @@ const readLogRoute = route({
   },
 });
 
+const explainRoute = route({
+  method: "get",
+  path: "/pipelines/{id}/jobs/{job_id}/explain_output",
+  operation: "explainOutput",
+  tag: "jobs",
+  summary: "Say why there is output, or none: what sources have read, what windows wait for and who holds them back",
+  role: "viewer",
+  params: jobParams,
+  answer: explanationShape,
+  refusals: [404],
+  async handle({ api, params }) {
+    const pipeline = await requireJob(api, params);
+    const samples = await readMetricSamples(api.db, params.job_id, RECENT_MS);
+    const sample = samples.filter(({ runFence }) => runFence === pipeline.job.runFence).at(-1);
+    return explainOutput(pipeline.job, api.programs.decode(pipeline.id, pipeline.program), sample);
+  },
+});
+
 /** All routes of jobs. */
 export const jobRoutes: readonly Route[] = [
   listAllRoute,
@@ -312,6 +334,7 @@ export const jobRoutes: readonly Route[] = [
   checkpointsRoute,
   checkpointRoute,
   metricsRoute,
+  explainRoute,
   workersRoute,
   outputRoute,
   askLogRoute,

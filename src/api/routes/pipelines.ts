@@ -13,7 +13,7 @@ import type { ApiContext } from "../api-context.ts";
 import { badRequest, conflict, notFound } from "../http-error.ts";
 import { stateName, TERMINAL_STATES } from "../job-action.ts";
 import { graphOf } from "../pipeline-graph.ts";
-import { newPipeline, planOrRefuse, planQuery } from "../pipeline-requests.ts";
+import { newPipeline, planQuery, planToRun } from "../pipeline-requests.ts";
 import { viewPipeline } from "../pipeline-view.ts";
 import { showSinks } from "../preview-program.ts";
 import { creatorOf, type Route, route } from "../route.ts";
@@ -77,7 +77,7 @@ const createRoute = route({
   answer: pipelineShape,
   refusals: [413, 415],
   async handle({ api, body, caller }) {
-    const planned = await planOrRefuse(api, body.query);
+    const planned = await planToRun(api, caller, body.query, body.udfs ?? []);
     const settings = {
       name: body.name,
       query: body.query,
@@ -109,7 +109,7 @@ const previewRoute = route({
   answer: pipelineShape,
   refusals: [413, 415],
   async handle({ api, body, caller }) {
-    const planned = await planOrRefuse(api, body.query);
+    const planned = await planToRun(api, caller, body.query, body.udfs ?? []);
     const program = body.enable_sinks === true ? planned.program : showSinks(planned.program);
     const settings = {
       name: `preview_${api.clock.nowNs() / 1_000_000n}`,
@@ -143,7 +143,7 @@ const validateRoute = route({
   answer: validationShape,
   refusals: [413, 415],
   async handle({ api, body }) {
-    const planned = await planQuery(api, body.query);
+    const planned = await planQuery(api, body.query, body.udfs ?? []);
     const of = (severity: string) => planned.diagnostics.filter((finding) => finding.severity === severity);
     return { graph: planned.ok ? graphOf(planned.program, 1) : null, errors: of("error"), warnings: of("warning") };
   },
