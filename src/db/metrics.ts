@@ -10,10 +10,7 @@ import { microsOf, readNumber } from "./row-values.ts";
 const count = z.number().catch(0);
 
 /** Source partition that holds a watermark back. */
-const holder = z
-  .union([z.object({ vertex: z.number(), partition: z.number().nullish() }), z.string(), z.number()])
-  .nullish()
-  .catch(undefined);
+const holder = z.object({ vertex: z.number(), partition: z.number() }).nullish().catch(undefined);
 
 /** Nanoseconds since 1970; a text, because a number would not be exact. */
 const nanoseconds = z.union([z.string(), z.number()]).nullish().catch(undefined);
