@@ -1,7 +1,7 @@
 /**
- * What the controller has to do for a job. Rules for whoever performs them: the job's row is written first; then effects are performed in any
- * order and at the same time. Every effect may be performed again, after a crash also by another controller, and must then change nothing
- * that is done already. What comes of an effect is told as an event.
+ * What the controller has to do for a job. Rules for whoever performs them: the job's row is written first; then effects are begun in their
+ * order, none waits for another to be over. Every effect may be performed again, after a crash also by another controller, and must then
+ * change nothing that is done already. What comes of an effect is told as an event.
  */
 import type { ErrorRecord } from "../core/errors.ts";
 import type { PlacedWorker, RunReference, StopMode } from "./job.ts";

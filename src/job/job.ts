@@ -225,3 +225,13 @@ export function newJob(init: Pick<Job, "id" | "preview" | "ttlMs" | "desired">, 
     failure: undefined,
   };
 }
+
+/**
+ * Whether workers of the run with `fence` are wanted: if not they are to be `Fenced` when they speak. If so, and the run's machine does not
+ * exist yet, they are to try again later.
+ */
+export function isRunWanted({ state, context, run }: Job, fence: number): boolean {
+  if (run?.fence !== fence || !context.live) return false;
+  if (state === "scheduling" || state === "running") return true;
+  return context.ending?.phase === "run" || context.ending?.phase === "closing";
+}

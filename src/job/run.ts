@@ -57,7 +57,7 @@ export function adoptRun(config: RunConfig, { placement, recorded: epochs }: Ado
   return { run: { ...run, phase: "running", placement, workers, coordinator, beganAtMs }, effects: [] };
 }
 
-/** What follows from `event` at `nowMs`. Effects may be performed in any order and at the same time, but for `complete` and `retain`. */
+/** What follows from `event` at `nowMs`. Effects are begun in their order; only `complete` and `retain` wait for one another. */
 export function stepRun(run: Run, event: RunEvent, nowMs: number): RunStep {
   if (run.phase === "done") return { run, effects: [] };
   const draft: RunDraft = { run, effects: [], nowMs };

@@ -158,7 +158,7 @@ function loaded(draft: JobDraft): void {
   const { ending, placement, live } = context;
   remember(draft, { retryAtMs: undefined });
   if (state === "compiling") draft.effects.push({ kind: "compile" });
-  if (state === "scheduling") return startWorkers(draft);
+  if (state === "scheduling") return startAgain(draft);
   if (state === "running")
     return placement === undefined ? recover(draft, lost("the run's placement is not known")) : adopt(draft, placement, undefined);
   if (REST_STATES.has(state)) return atRest(draft);
@@ -166,6 +166,12 @@ function loaded(draft: JobDraft): void {
   if (ending.phase === "closing") return endWorkers(draft, ending);
   if (ending.phase === "workers" || ending.phase === "killing") return live ? stopWorkers(draft) : undefined;
   if (ending.phase === "run" && placement !== undefined) adopt(draft, placement, state === "finishing" ? undefined : ending.mode);
+}
+
+/** Unless the user does not want these workers any more. */
+function startAgain(draft: JobDraft): void {
+  reconcile(draft);
+  if (draft.job.state === "scheduling") startWorkers(draft);
 }
 
 function tick(draft: JobDraft): void {

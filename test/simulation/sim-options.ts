@@ -1,0 +1,125 @@
+/** What a seed decides before anything happens: sizes, which faults there are and how often. */
+import type { Prng } from "../../src/core/prng.ts";
+import type { JobLimits } from "../../src/job/job.ts";
+import type { RunLimits } from "../../src/job/run-event.ts";
+
+/** A bug that is built in on purpose, to see that the checkers find it. */
+export const PLANTS = [
+  "commit-before-record",
+  "unfenced-record",
+  "read-before-fence",
+  "unfenced-row",
+  "lost-staged",
+  "forgotten-state",
+] as const;
+
+/** One of `PLANTS`. */
+export type Plant = (typeof PLANTS)[number];
+
+/** Chances in thousandths; times in milliseconds. */
+export interface SimFaults {
+  readonly crashBetweenEffects: number;
+  readonly neverStarts: number;
+  readonly exitUntold: number;
+  readonly unkillable: number;
+  readonly compileFails: number;
+  /** Time between two faults that are picked from `kinds`; Infinity: none. */
+  readonly everyMs: number;
+  readonly kinds: readonly ChaosKind[];
+}
+
+/** Things that go wrong from outside. */
+export const CHAOS_KINDS = [
+  "kill-worker",
+  "fail-slot",
+  "hang-worker",
+  "break-stream",
+  "leave",
+  "drain",
+  "crash-controller",
+  "stall-controller",
+  "database-away",
+  "store-away",
+  "scheduler-away",
+  "few-slots",
+] as const;
+
+/** One of `CHAOS_KINDS`. */
+export type ChaosKind = (typeof CHAOS_KINDS)[number];
+
+/** See the file's comment. */
+export interface SimOptions {
+  readonly splits: number;
+  readonly rowsPerSplit: number;
+  readonly parallelism: number;
+  readonly capacity: number;
+  readonly controllers: number;
+  readonly checkpointIntervalMs: number;
+  readonly chaosMs: number;
+  /** Time between two wishes of users; Infinity: none. */
+  readonly userEveryMs: number;
+  readonly ttlMs: number | undefined;
+  readonly faults: SimFaults;
+  readonly limits: JobLimits;
+  readonly runLimits: RunLimits;
+  readonly plant: Plant | undefined;
+}
+
+const LIMITS: JobLimits = {
+  compileMs: 30_000,
+  workerStartupMs: 60_000,
+  taskStartupMs: 30_000,
+  checkpointMs: 40_000,
+  stopMs: 15_000,
+  healthyMs: 30_000,
+  allowedRestarts: 5,
+  backoffMs: 500,
+  maxBackoffMs: 10_000,
+};
+
+const RUN_LIMITS: RunLimits = {
+  heartbeatMs: 12_000,
+  renewMs: 4000,
+  checkpointMs: 40_000,
+  closeMs: 5000,
+  backoffMs: 300,
+  maxBackoffMs: 5000,
+};
+
+/** Draws them from the seed. */
+export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
+  const kinds = prng.pick<readonly ChaosKind[]>([
+    [],
+    ["kill-worker", "fail-slot", "hang-worker", "break-stream", "leave", "drain"],
+    ["crash-controller", "stall-controller", "database-away"],
+    ["crash-controller", "break-stream"],
+    ["store-away", "database-away", "scheduler-away", "few-slots"],
+    CHAOS_KINDS,
+    CHAOS_KINDS,
+  ]);
+  const some = (perMille: number): number => (prng.chance(1, 3) ? perMille : 0);
+  const parallelism = prng.between(1, 4);
+  return {
+    splits: prng.between(1, 4),
+    rowsPerSplit: prng.pick([5, 60, 400, 1000, 100_000]),
+    parallelism,
+    capacity: parallelism + prng.pick([0, 1, 4, 20]),
+    controllers: prng.pick([1, 2, 2]),
+    checkpointIntervalMs: prng.pick([1500, 4000, 10_000]),
+    chaosMs: prng.between(30, 300) * 1000,
+    userEveryMs: prng.pick([Number.POSITIVE_INFINITY, 12_000, 40_000]),
+    ttlMs: prng.chance(1, 20) ? prng.between(5, 60) * 1000 : undefined,
+    faults: {
+      crashBetweenEffects: some(8),
+      neverStarts: some(50),
+      exitUntold: some(300),
+      unkillable: some(100),
+      compileFails: some(150),
+      everyMs: kinds.length === 0 ? Number.POSITIVE_INFINITY : prng.pick([3000, 10_000, 25_000]),
+      kinds,
+    },
+    limits: LIMITS,
+    runLimits: RUN_LIMITS,
+    plant,
+  };
+}
