@@ -14,6 +14,26 @@ export interface SubtaskContext {
   /** SQL name of the table, for messages. */
   readonly table: string;
   readonly options: OptionValues;
+  /** Where a preview sink's rows go; absent under `wadi run`, where they go to standard output. */
+  readonly preview?: PreviewOutput | undefined;
+}
+
+/** Rows for whoever watches the job. */
+export interface PreviewBatch {
+  /** Number of the first row among those of this sink and subtask, from 0. */
+  readonly firstRow: number;
+  /** One text a row. */
+  readonly rows: readonly string[];
+  /** Rows left out so far. */
+  readonly dropped: number;
+}
+
+/** Takes the rows of a preview sink. */
+export interface PreviewOutput {
+  /** Rows in all. */
+  readonly rows: number;
+  readonly rowsPerSecond: number;
+  send(batch: PreviewBatch): void;
 }
 
 /**

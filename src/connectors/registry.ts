@@ -8,6 +8,7 @@ import { FilesystemSink } from "./filesystem/sink.ts";
 import { makeFilesystemSource } from "./filesystem/source.ts";
 import { PacedEvents } from "./impulse/source.ts";
 import { makeNexmarkSource } from "./nexmark/source.ts";
+import { PreviewSink } from "./preview/sink.ts";
 import { SingleFileSink } from "./single_file/sink.ts";
 import { makeSingleFileSource } from "./single_file/source.ts";
 import { makeStdoutSink } from "./stdout/sink.ts";
@@ -28,7 +29,7 @@ export const SOURCES: Readonly<Record<string, SourceFactory>> = {
 export const SINKS: Readonly<Record<string, SinkFactory>> = {
   blackhole: () => makeBlackholeSink(),
   filesystem: (context) => new FilesystemSink(context),
-  preview: () => makeStdoutSink(),
+  preview: ({ preview }) => (preview === undefined ? makeStdoutSink() : new PreviewSink(preview)),
   single_file: (context) => new SingleFileSink(context),
   stdout: () => makeStdoutSink(),
 };

@@ -6,6 +6,7 @@ import { type AppError, userError } from "../core/errors.ts";
 import { ERROR_REASONS, FIRST_ROW_ERROR, LATE_ROW } from "../program/abi.ts";
 import type { Program } from "../program/program.ts";
 import type { ErrorRow } from "./instance.ts";
+import type { SkippedRows } from "./slot-contract.ts";
 
 /** What to do with late rows: count them, or fail the run. */
 export type LatePolicy = "count" | "fail";
@@ -13,8 +14,23 @@ export type LatePolicy = "count" | "fail";
 /** How a source says where a row is; undefined if the row's origin is unknown. */
 export type DescribeOrigin = (partition: number, position: bigint) => string;
 
+/** How many of `rows` were skipped under the policy that allows it; undefined if there are none. Throws the error of the first that fails the run. */
+export function skippedRows(
+  program: Program,
+  rows: readonly ErrorRow[],
+  late: LatePolicy,
+  describe: DescribeOrigin | undefined,
+): SkippedRows | undefined {
+  for (const row of rows) {
+    const failure = rowFailure(program, row, late, describe);
+    if (failure !== undefined) throw failure;
+  }
+  const behind = rows.filter((row) => row.reason === LATE_ROW).length;
+  return rows.length === 0 ? undefined : { late: behind, bad: rows.length - behind };
+}
+
 /** The error that `row` ends the run with; undefined if its policy is to go on (the module has counted it). */
-export function rowFailure(program: Program, row: ErrorRow, late: LatePolicy, describe: DescribeOrigin | undefined): AppError | undefined {
+function rowFailure(program: Program, row: ErrorRow, late: LatePolicy, describe: DescribeOrigin | undefined): AppError | undefined {
   if (row.reason === LATE_ROW) return late === "fail" ? lateRow(program, row, describe) : undefined;
   if (row.reason >= FIRST_ROW_ERROR) return rowError(program, row, describe);
   const operator = program.vertices[row.vertex]?.operator;

@@ -105,6 +105,10 @@ export interface VertexProgress {
   readonly holder: Holder | undefined;
   readonly idle: boolean;
   readonly ended: boolean;
+  /** Bytes that came in over channels, or that a source has read. Inside a slot nothing is copied: direct edges move no bytes. */
+  readonly bytesIn: number;
+  /** Bytes that left over channels, or that a sink has written. */
+  readonly bytesOut: number;
   /** Bytes that wait on its outgoing edges. */
   readonly queueBytes: number;
   /** Time it was not fed, since the slot's start, because what is behind it had no room. */

@@ -9,17 +9,19 @@ import type { SinkCommit } from "../connectors/connector.ts";
 import { must } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
-import { LATE_ROW, STATUS } from "../program/abi.ts";
+import { STATUS } from "../program/abi.ts";
 import type { Edge } from "../program/program.ts";
 import type { InChannel, InFrame } from "./exchange/inbox.ts";
 import { Ports } from "./exchange/ports.ts";
 import { IdlenessTimer } from "./idleness.ts";
 import type { Instance } from "./instance.ts";
-import { rowFailure } from "./row-errors.ts";
+import { skippedRows } from "./row-errors.ts";
 import { RowPacing } from "./row-pacing.ts";
-import type { PhaseTiming, SlotHost, SlotInit, SlotProgress, SlotSettings, VertexProgress } from "./slot-contract.ts";
+import type { PhaseTiming, SlotInit, SlotProgress, SlotSettings } from "./slot-contract.ts";
+import { Backpressure } from "./task/backpressure.ts";
 import { Control, type Signal } from "./task/control.ts";
-import { momentOf, phaseSince } from "./task/phase.ts";
+import { timed } from "./task/phase.ts";
+import { vertexProgress } from "./task/progress.ts";
 import { EpochCounters, makeReport, timingOf } from "./task/reports.ts";
 import { SinkTask } from "./task/sink-task.ts";
 import { Sleeper } from "./task/sleeper.ts";
@@ -29,10 +31,6 @@ import type { Topology } from "./topology.ts";
 
 /** Work between two looks at timers and commands. */
 const TURN_MS = 5;
-/** Data bytes on one edge, per target, that may wait before its vertex is fed no more. */
-const EDGE_LIMIT_BYTES = 512 << 10;
-/** Bytes that may wait for one sink. */
-const SINK_LIMIT_BYTES = 8 << 20;
 /** How long a failed slot waits for its connectors to close. */
 const CLOSE_LIMIT_MS = 1000;
 
@@ -51,7 +49,6 @@ export class Slot {
   readonly #instance: Instance;
   readonly #topology: Topology;
   readonly #settings: SlotSettings;
-  readonly #host: SlotHost;
   readonly #clock: Clock;
   readonly #init: SlotInit;
   readonly #control: Control;
@@ -67,7 +64,7 @@ export class Slot {
   readonly #alone: boolean;
   #more = false;
   #failure: AppError | undefined;
-  #closed: boolean | undefined;
+  #closed = false;
   #done = false;
   #endedSent = false;
   /** Vertices that have ended may owe reports. */
@@ -81,12 +78,7 @@ export class Slot {
   #sourceTurn = 0;
   #channelTurn = 0;
   #paused = false;
-  #blocked = false;
-  #blockedMs = 0;
-  /** The vertex that was not fed when the slot was last blocked. */
-  #heldVertex: number | undefined;
-  /** Time in `#blockedMs`, by that vertex. */
-  readonly #heldMs: number[];
+  readonly #backpressure: Backpressure;
   #unflushed = false;
   #lastEdgeFlushMs: number;
   #lastFlushMs: number;
@@ -97,7 +89,6 @@ export class Slot {
     this.#instance = instance;
     this.#topology = topology;
     this.#settings = settings;
-    this.#host = init.host;
     this.#clock = clock;
     const nowMs = clock.elapsedMs();
     this.#lastEdgeFlushMs = nowMs;
@@ -106,7 +97,6 @@ export class Slot {
     this.#injected = settings.restoredEpoch;
     this.#stopAfter = settings.stopAfterCheckpoint ?? Number.POSITIVE_INFINITY;
     this.#reported = topology.vertices.map(() => settings.restoredEpoch);
-    this.#heldMs = topology.vertices.map(() => 0);
     const owner = { instance, nowNs: () => clock.nowNs(), wake: () => this.wake(), fail: (error: unknown) => this.fail(error) };
     this.#control = new Control(topology, {
       instance,
@@ -127,6 +117,7 @@ export class Slot {
       windowBytes: settings.windowBytes,
       toSink: (vertex, frame, length) => must(this.#sinks.get(vertex), `sink ${vertex}`).write(frame, length),
     });
+    this.#backpressure = new Backpressure(topology, this.#ports.waitingBytes, this.#sinks);
     this.#alone = topology.parallelism === 1 && this.#ports.channels.length === 0;
     this.#snapshots = new Snapshots(instance, init.snapshots, clock, () => this.wake());
     this.#counters = new EpochCounters(instance, topology, this.#ports);
@@ -172,12 +163,11 @@ export class Slot {
   /** Epoch `epoch` counts: publishes what the sinks staged, by vertex. */
   commit(epoch: number, staged: ReadonlyMap<number, SinkCommit>): void {
     const commits = [...staged].map(async ([vertex, commit]) => {
-      const begin = momentOf(this.#clock);
-      await must(this.#sinks.get(vertex), `sink ${vertex}`).commit(epoch, commit);
-      return phaseSince("commit", begin, this.#clock.elapsedMs(), 0);
+      const sink = must(this.#sinks.get(vertex), `sink ${vertex}`);
+      return (await timed("commit", this.#clock, () => sink.commit(epoch, commit))).span;
     });
     Promise.all(commits).then(
-      (phases) => this.#host.committed(epoch, phases),
+      (phases) => this.#init.host.committed(epoch, phases),
       (error: unknown) => this.fail(error),
     );
   }
@@ -190,7 +180,7 @@ export class Slot {
 
   /** Ends the slot: everything is committed (`finished`), or the run is given up. */
   close(finished: boolean): void {
-    this.#closed = finished;
+    this.#closed = true;
     this.#closeConnectors(finished).then(
       () => {
         this.#done = true;
@@ -213,17 +203,21 @@ export class Slot {
 
   /** Counters and event times as of now. */
   progress(): SlotProgress {
-    const vertices = this.#topology.vertices.map(({ id, channels }): VertexProgress => {
-      const { ns, holder, idle } = this.#control.tracker(id);
-      const sink = this.#sinks.get(id);
-      const queued = channels.reduce((sum, edge) => sum + (this.#ports.waitingBytes[edge.id] ?? 0), sink?.pendingBytes ?? 0);
-      const stats = this.#instance.stats(id);
-      const ended = this.#control.ended(id);
-      return { vertex: id, stats, watermarkNs: ns, holder, idle, ended, queueBytes: queued, blockedMs: this.#heldMs[id] ?? 0 };
+    const vertices = this.#topology.vertices.map((vertex) => {
+      const source = this.#sources.find(({ task }) => task.vertex === vertex.id)?.task;
+      const parts = { instance: this.#instance, control: this.#control, ports: this.#ports, backpressure: this.#backpressure };
+      return vertexProgress(vertex, { ...parts, sink: this.#sinks.get(vertex.id), source });
     });
     const rowsWritten = [...this.#sinks.values()].reduce((sum, sink) => sum + sink.rows, 0);
     const rowsRead = this.#sources.reduce((sum, source) => sum + source.pacing.rows, 0);
-    return { vertices, rowsRead, rowsWritten, blockedMs: this.#blockedMs, stateBytes: this.#instance.stateBytes(), epoch: this.#injected };
+    return {
+      vertices,
+      rowsRead,
+      rowsWritten,
+      blockedMs: this.#backpressure.totalMs,
+      stateBytes: this.#instance.stateBytes(),
+      epoch: this.#injected,
+    };
   }
 
   async #closeConnectors(finished: boolean): Promise<void> {
@@ -238,7 +232,7 @@ export class Slot {
     let worked = false;
     try {
       this.#timers();
-      while (this.#failure === undefined && this.#closed === undefined && this.#step()) {
+      while (this.#failure === undefined && !this.#closed && this.#step()) {
         worked = true;
         if (this.#clock.elapsedMs() >= deadline) break;
       }
@@ -259,18 +253,13 @@ export class Slot {
     if (this.#inject()) return true;
     const copied = this.#snapshots.ready;
     if (copied) this.#snapshots.slice();
-    this.#blocked = false;
+    this.#backpressure.clear();
     return this.#deliver() || this.#read() || copied;
   }
 
   /** Sinks empty themselves, so expanding work can wait for them; it must not wait for channels, which may wait for us. */
   #pull(): boolean {
-    for (const sink of this.#sinks.values()) {
-      if (sink.pendingBytes > SINK_LIMIT_BYTES) {
-        return this.#hold(sink.vertex);
-      }
-    }
-    return this.#ran(this.#instance.pull());
+    return this.#backpressure.canPull() && this.#ran(this.#instance.pull());
   }
 
   /** Takes what a module call left: queued frames, error rows, and whether it has more to do. */
@@ -284,13 +273,8 @@ export class Slot {
 
   #errors(source: SourceTask | undefined): void {
     const describe = source === undefined ? undefined : (partition: number, position: bigint) => source.describe(partition, position);
-    const rows = this.#instance.drainErrors();
-    for (const row of rows) {
-      const failure = rowFailure(this.#topology.program, row, this.#settings.late, describe);
-      if (failure !== undefined) throw failure;
-    }
-    const late = rows.filter((row) => row.reason === LATE_ROW).length;
-    if (rows.length > 0) this.#host.skippedRows({ late, bad: rows.length - late });
+    const skipped = skippedRows(this.#topology.program, this.#instance.drainErrors(), this.#settings.late, describe);
+    if (skipped !== undefined) this.#init.host.skippedRows(skipped);
   }
 
   /** Sends the next barrier from all live sources at one moment, if it is due. */
@@ -313,7 +297,7 @@ export class Slot {
     }
     this.#injected = epoch;
     this.#known = Math.max(this.#known, epoch);
-    this.#host.started(epoch);
+    this.#init.host.started(epoch);
     this.#reportDue = true;
     return true;
   }
@@ -326,7 +310,7 @@ export class Slot {
       const channel = channels[at] as InChannel;
       const frame = channel.queue[0];
       if (frame === undefined || this.#control.blocked(channel.target, channel.input)) continue;
-      if (frame.pointer !== 0 && !this.#canFeed(channel.target)) continue;
+      if (frame.pointer !== 0 && !this.#backpressure.canFeed(channel.target)) continue;
       channel.queue.shift();
       this.#channelTurn = at + 1;
       this.#deliverFrame(channel, frame);
@@ -349,24 +333,6 @@ export class Slot {
     this.#ran(status);
   }
 
-  /** Whether rows given to `vertex` find room wherever they can come to rest. */
-  #canFeed(vertex: number): boolean {
-    const { feedsEdges, feedsSinks } = must(this.#topology.vertices[vertex], `vertex ${vertex}`);
-    for (const edge of feedsEdges) {
-      if ((this.#ports.waitingBytes[edge] ?? 0) > EDGE_LIMIT_BYTES * this.#topology.parallelism) return this.#hold(vertex);
-    }
-    for (const sink of feedsSinks) {
-      if ((this.#sinks.get(sink)?.pendingBytes ?? 0) > SINK_LIMIT_BYTES) return this.#hold(vertex);
-    }
-    return true;
-  }
-
-  #hold(vertex: number): false {
-    this.#blocked = true;
-    this.#heldVertex = vertex;
-    return false;
-  }
-
   /** Reads one batch from the next source that has one. */
   #read(): boolean {
     const nowMs = this.#clock.elapsedMs();
@@ -382,7 +348,7 @@ export class Slot {
       if (!source.task.ready) continue;
       const room = Math.min(this.#settings.batchRows, source.pacing.room(this.#injected + 1));
       if (room === 0) continue;
-      if (!this.#canFeed(source.task.vertex)) {
+      if (!this.#backpressure.canFeed(source.task.vertex)) {
         source.idleness.found(nowMs);
         continue;
       }
@@ -437,21 +403,22 @@ export class Slot {
     const positions = this.#sources.find((source) => source.task.vertex === vertex)?.task.positions() ?? [];
     const watermarkNs = this.#control.tracker(vertex).ns;
     const { subtask } = this.#topology;
-    Promise.all([this.#snapshots.freeze(vertex, epoch), this.#stage(vertex, epoch)]).then(
-      ([state, { staged, phases }]) => {
-        const report = makeReport({ vertex, subtask, taken, positions, watermarkNs, state, staged });
-        this.#host.reported(epoch, report, timingOf(state, alignment, phases));
+    const sink = this.#sinks.get(vertex);
+    const staging =
+      sink &&
+      timed(
+        "stage",
+        this.#clock,
+        () => sink.stage(epoch),
+        () => sink.takeStagedBytes(),
+      );
+    Promise.all([this.#snapshots.freeze(vertex, epoch), staging]).then(
+      ([state, staged]) => {
+        const report = makeReport({ vertex, subtask, taken, positions, watermarkNs, state, staged: staged?.result });
+        this.#init.host.reported(epoch, report, timingOf(state, alignment, staged?.span));
       },
       (error: unknown) => this.fail(error),
     );
-  }
-
-  async #stage(vertex: number, epoch: number): Promise<{ staged: SinkCommit | undefined; phases: readonly PhaseTiming[] }> {
-    const sink = this.#sinks.get(vertex);
-    if (sink === undefined) return { staged: undefined, phases: [] };
-    const [begin, before] = [momentOf(this.#clock), sink.stagedBytes];
-    const staged = await sink.stage(epoch);
-    return { staged, phases: [phaseSince("stage", begin, this.#clock.elapsedMs(), sink.stagedBytes - before)] };
   }
 
   /** A vertex that has ended stands for every later epoch as it is. */
@@ -466,12 +433,12 @@ export class Slot {
   #checkEnded(): void {
     if (this.#endedSent || this.#more || this.#control.busy || !this.#control.allEnded || !this.#ports.empty) return;
     this.#endedSent = true;
-    this.#host.ended();
+    this.#init.host.ended();
   }
 
   #timers(): void {
     const nowMs = this.#clock.elapsedMs();
-    if (this.#closed !== undefined) return;
+    if (this.#closed) return;
     for (const source of this.#sources) {
       const { task, idleness, ended } = source;
       if (!ended && task.idle && idleness.isIdle(nowMs) && !this.#control.busy) {
@@ -506,11 +473,7 @@ export class Slot {
       () => this.#ports.poll() || this.#ports.flush(),
       () => this.#sleepMs(began),
     );
-    if (this.#blocked) {
-      const waitedMs = this.#clock.elapsedMs() - began;
-      this.#blockedMs += waitedMs;
-      if (this.#heldVertex !== undefined) this.#heldMs[this.#heldVertex] = (this.#heldMs[this.#heldVertex] ?? 0) + waitedMs;
-    }
+    this.#backpressure.slept(this.#clock.elapsedMs() - began);
   }
 
   /** Rows in partitioning buffers wait for more only while a source is about to bring more, and never longer than the linger. */

@@ -93,6 +93,10 @@ export interface VertexProgress {
   readonly queueBytes: bigint;
   /** Time it was not fed, since the slot's start, because what is behind it had no room, milliseconds: its backpressure. */
   readonly blockedMs: bigint;
+  /** Bytes that came in over channels since the slot's start, or that a source has read. */
+  readonly bytesIn: bigint;
+  /** Bytes that left over channels since the slot's start, or that a sink has written. */
+  readonly bytesOut: bigint;
 }
 
 /** One slot, as of now. */
@@ -431,6 +435,8 @@ function createBaseVertexProgress(): VertexProgress {
     ended: false,
     queueBytes: 0n,
     blockedMs: 0n,
+    bytesIn: 0n,
+    bytesOut: 0n,
   };
 }
 
@@ -510,6 +516,18 @@ export const VertexProgress: MessageFns<VertexProgress> = {
         throw new globalThis.Error("value provided for field message.blockedMs of type uint64 too large");
       }
       writer.uint32(120).uint64(message.blockedMs);
+    }
+    if (message.bytesIn !== 0n) {
+      if (BigInt.asUintN(64, message.bytesIn) !== message.bytesIn) {
+        throw new globalThis.Error("value provided for field message.bytesIn of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.bytesIn);
+    }
+    if (message.bytesOut !== 0n) {
+      if (BigInt.asUintN(64, message.bytesOut) !== message.bytesOut) {
+        throw new globalThis.Error("value provided for field message.bytesOut of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.bytesOut);
     }
     return writer;
   },
@@ -647,6 +665,22 @@ export const VertexProgress: MessageFns<VertexProgress> = {
             message.blockedMs = reader.uint64() as bigint;
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.bytesIn = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.bytesOut = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -685,6 +719,8 @@ export const VertexProgress: MessageFns<VertexProgress> = {
       ? BigInt(object.queueBytes)
       : 0n;
     message.blockedMs = (object.blockedMs !== undefined && object.blockedMs !== null) ? BigInt(object.blockedMs) : 0n;
+    message.bytesIn = (object.bytesIn !== undefined && object.bytesIn !== null) ? BigInt(object.bytesIn) : 0n;
+    message.bytesOut = (object.bytesOut !== undefined && object.bytesOut !== null) ? BigInt(object.bytesOut) : 0n;
     return message;
   },
 };

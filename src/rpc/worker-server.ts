@@ -12,6 +12,7 @@ import type { Logger } from "../core/log.ts";
 import { type ConnectRequest, type ConnectResponse, Register, type Welcome, WorkerControlService } from "../gen/controller.ts";
 import type { PeerVersion, RunFence } from "../gen/peer.ts";
 import { CHANNEL_OPTIONS } from "./channel.ts";
+import { listenError } from "./listen.ts";
 import { type ControllerBody, WorkerRefusal } from "./refusal.ts";
 import { toStatus } from "./status.ts";
 import { checkPeer, PROTOCOL_VERSION } from "./version.ts";
@@ -80,13 +81,13 @@ export class WorkerServer {
     this.#server.addService(WorkerControlService, { connect: (call: Call) => this.#accept(call) });
   }
 
-  /** Listens on `host`, `port` 0: the system chooses. The port. Throws `io` with the address if it is taken. */
+  /** Listens on `host`, `port` 0: the system chooses. The port. Throws `already-exists` if it is taken. */
   listen(host: string, port: number): Promise<number> {
     const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, this.#options.credentials ?? ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
-        else reject(externalError("io", `cannot listen on ${address}: ${error.message}`, { cause: error, retry: "never" }));
+        else reject(listenError({ host, port, setting: "controller.rpc-port" }, error));
       });
     });
   }

@@ -12,7 +12,7 @@ import type { ArtifactRef } from "../gen/program.ts";
 import { ABI_VERSION } from "../program/abi.ts";
 import { decodeProgram } from "../program/codec.ts";
 import { PROGRAM_VERSION, type Program } from "../program/program.ts";
-import type { PeerAddress } from "./protocol.ts";
+import type { PeerAddress, PreviewLimits } from "./protocol.ts";
 
 /** How long a worker holds out alone, milliseconds. */
 export interface AbsenceLimits {
@@ -20,14 +20,6 @@ export interface AbsenceLimits {
   readonly pauseMs: number;
   /** Without a renewed lease for so long, the worker ends itself. */
   readonly orphanMs: number;
-}
-
-/** What preview sinks may send. */
-export interface PreviewLimits {
-  /** Rows of one subtask in all; 0: none. */
-  readonly rows: number;
-  /** Rows of one subtask in a second. */
-  readonly rowsPerSecond: number;
 }
 
 /** Where state comes from. */

@@ -3,7 +3,7 @@
  * of the registration; connections that come too early wait unread until the run's exchange takes them.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { toAppError } from "../core/errors.ts";
+import { listen } from "../rpc/listen.ts";
 
 /** Connections that may wait for the exchange: more than a run has workers. */
 const MAX_WAITING = 4096;
@@ -25,19 +25,12 @@ export class DataListener {
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  /** Opens the port. The address with the port that was chosen; rejects with the system's error. */
-  listen({ host, port }: ListenAddress): Promise<ListenAddress> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error): void => reject(toAppError(error));
-      this.#server.once("error", failed);
-      this.#server.listen(port, host, () => {
-        this.#server.off("error", failed);
-        // A connection that cannot be accepted is the dialler's failure.
-        this.#server.on("error", () => undefined);
-        const address = this.#server.address();
-        resolve({ host, port: typeof address === "object" && address !== null ? address.port : 0 });
-      });
-    });
+  /** Opens the port. The address with the port that was chosen. Throws `already-exists` if it is taken. */
+  async listen({ host, port }: ListenAddress): Promise<ListenAddress> {
+    const chosen = await listen(this.#server, { host, port, setting: "worker.data-port" });
+    // A connection that cannot be accepted is the dialler's failure.
+    this.#server.on("error", () => undefined);
+    return { host, port: chosen };
   }
 
   /** From now on connections go to `take`, those that wait first. */

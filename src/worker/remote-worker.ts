@@ -8,21 +8,25 @@ import { type AppError, externalError, toErrorRecord } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { SlotProgress } from "../dataflow/slot-contract.ts";
 import type { Assignment } from "../gen/assignment.ts";
-import { type Register, Register as RegisterMessage, type Stop, type Welcome } from "../gen/controller.ts";
+import { type LogRequest, type Register, Register as RegisterMessage, type Stop, type Welcome } from "../gen/controller.ts";
 import type { ErrorRecord } from "../gen/peer.ts";
+import { AdminServer, type ProcessStatus } from "../rpc/admin-server.ts";
 import { fromErrorMessage, toErrorMessage } from "../rpc/error-message.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
 import type { WorkerMessage } from "../rpc/worker-client.ts";
 import { type AcceptedAssignment, acceptAssignment, epochNumber } from "./assignment.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { DataListener, type ListenAddress } from "./data-listener.ts";
+import { Drain } from "./drain.ts";
 import { Lease } from "./lease.ts";
 import { fetchModule, fetchRestore } from "./preparation.ts";
-import type { WorkerEvent, WorkerStart } from "./protocol.ts";
+import type { WorkerEvent } from "./protocol.ts";
 import { RunJournal } from "./run-journal.ts";
 import { Worker } from "./worker.ts";
-import { commitCommand, committedMessage, progressMessage, readyMessage, reportMessage } from "./worker-messages.ts";
+import { commitCommand, committedMessage, previewMessage, progressMessage, readyMessage, reportMessage } from "./worker-messages.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
 import { type RemoteWorkerOptions, WORKER_EXIT } from "./worker-options.ts";
+import { workerStart } from "./worker-start.ts";
 
 /** Leases and heartbeats are looked at this often. */
 const TICK_MS = 100;
@@ -30,6 +34,8 @@ const TICK_MS = 100;
 const HEARTBEAT_MS = 2_000;
 /** How long a worker that has ended tries to tell the controller. */
 const FAREWELL_MS = 5_000;
+/** Bytes of the log in one answer at most. */
+const LOG_ANSWER_BYTES = 4 << 20;
 /** The cause of a failure is worth more patience. */
 const FAILURE_FAREWELL_MS = 30_000;
 
@@ -41,6 +47,9 @@ export class RemoteWorker implements Service {
   readonly #hosted: Worker;
   readonly #link: ControllerLink;
   readonly #lease: Lease;
+  readonly #metrics: WorkerMetrics;
+  readonly #admin: AdminServer;
+  #adminPort = 0;
   readonly #stopLink = new AbortController();
   readonly #preparing = new AbortController();
   readonly #progress = new Map<number, SlotProgress>();
@@ -53,6 +62,10 @@ export class RemoteWorker implements Service {
   #ending: (() => Promise<number>) | undefined;
   #threadsGone = false;
   #stopMode: string | undefined;
+  /** The slots are to be closed when they are empty. */
+  #drain: Drain | undefined;
+  /** The machine wants the worker gone: by then. */
+  #leaveByMs: number | undefined;
   #heartbeatMs = HEARTBEAT_MS;
   #heartbeatDueMs = 0;
   #skipped = { late: 0, bad: 0 };
@@ -62,7 +75,9 @@ export class RemoteWorker implements Service {
 
   constructor(options: RemoteWorkerOptions) {
     this.#options = options;
-    const { config, clock, endpoints, fence, release, random, logger } = options;
+    const { config, clock, endpoints, fence, release, random, logger, metrics } = options;
+    this.#metrics = new WorkerMetrics(metrics, fence, clock);
+    this.#admin = new AdminServer({ name: "worker", release, config, metrics, status: () => this.#status() });
     const limits = { pauseMs: config["worker.controller-absence-limit"], orphanMs: config["worker.orphan-timeout"] };
     this.#lease = new Lease(limits, clock.elapsedMs());
     this.#hosted = new Worker((event) => this.#event(event), this.#listener);
@@ -88,6 +103,7 @@ export class RemoteWorker implements Service {
   async run(signal: AbortSignal): Promise<void> {
     const { config, logger } = this.#options;
     this.#data = await this.#listener.listen({ host: config["worker.bind-address"], port: config["worker.data-port"] });
+    this.#adminPort = await this.#admin.listen({ host: config["worker.bind-address"], port: 0, setting: "worker.bind-address" });
     const over = new Promise<number>((resolve) => {
       this.#resolve = resolve;
     });
@@ -107,7 +123,16 @@ export class RemoteWorker implements Service {
       this.#stopLink.abort();
       this.#hosted.command({ kind: "abort" });
       this.#listener.close();
+      await this.#admin.close();
     }
+  }
+
+  /** A worker that nobody leads is well: it goes on for a while. */
+  #status(): ProcessStatus {
+    const phase = this.#journal === undefined ? "waits for its assignment" : this.#journal.running ? "runs" : "gets ready";
+    const controller = this.#link.connected ? "connected" : "not connected";
+    const { jobId: job, runId: run } = this.#options.fence;
+    return { ok: this.#ending === undefined, details: { worker: this.#options.workerId, job, run, phase, controller } };
   }
 
   #register(): Register {
@@ -119,6 +144,8 @@ export class RemoteWorker implements Service {
       slots,
       dataHost: config.hostname ?? this.#data.host,
       dataPort: this.#data.port,
+      adminHost: config.hostname ?? this.#data.host,
+      adminPort: this.#adminPort,
       handle,
       machine,
       memoryLimitBytes: BigInt(memoryLimitBytes),
@@ -130,13 +157,14 @@ export class RemoteWorker implements Service {
     if (heartbeatIntervalMs > 0) this.#heartbeatMs = heartbeatIntervalMs;
     if (lease !== undefined) this.#renew(lease);
     for (const message of this.#journal?.repeats() ?? []) this.#link.send(message);
+    if (this.#leaveByMs !== undefined) this.#sayLeave(this.#leaveByMs);
     this.#heartbeatDueMs = 0;
   }
 
   #renew({ durationMs, epochComplete }: { readonly durationMs: number; readonly epochComplete: bigint }): void {
     this.#lease.renew(durationMs, this.#options.clock.elapsedMs());
     this.#journal?.complete(epochNumber(epochComplete));
-    if (this.#journal?.paused === true) this.#pause(false);
+    if (this.#journal?.paused === true && this.#drain === undefined) this.#pause(false);
   }
 
   #refused(error: AppError): void {
@@ -167,6 +195,10 @@ export class RemoteWorker implements Service {
         this.#options.logger.warn("the run has been superseded", { currentFence: body.value.currentFence, reason: error?.message });
         return this.#end(async () => WORKER_EXIT.refused);
       }
+      case "logRequest":
+        return this.#answerLog(body.value);
+      case "previewRequest":
+        return this.#hosted.command({ kind: "tail", ...body.value });
       default:
         return undefined;
     }
@@ -180,6 +212,7 @@ export class RemoteWorker implements Service {
       checkFileRoots(accepted.program, this.#options.config["connectors.file.roots"]);
       const own = accepted.placement.flatMap((worker, subtask) => (worker === accepted.worker ? [subtask] : []));
       this.#assigned = accepted;
+      this.#metrics.describe(accepted.program);
       this.#journal = new RunJournal(accepted.worker, own, epochNumber(restored));
       this.#lease.limit(accepted.absence);
       this.#prepare(accepted).catch((error: unknown) => this.#fail(toErrorMessage(toErrorRecord(error)), undefined));
@@ -200,29 +233,22 @@ export class RemoteWorker implements Service {
     if (this.#ending !== undefined) return;
     logger.info("assigned", { worker, subtasks: placement.filter((one) => one === worker).length, ms: clock.elapsedMs() - beganMs });
     this.#started = true;
-    this.#hosted.command({ kind: "start", start: this.#workerStart(assigned, code, state) });
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const connectors = this.#options.connectors ?? new URL(`../connectors/registry.${extension}`, import.meta.url).href;
+    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors });
+    this.#hosted.command({ kind: "start", start });
     this.#hosted.command({ kind: "connect", peers });
   }
 
-  #workerStart(assigned: AcceptedAssignment, module: WorkerStart["run"]["module"], restore: WorkerStart["run"]["restore"]): WorkerStart {
-    const { fence, connectors } = this.#options;
-    const { program, parallelism, settings, stateUrl, stateLimit, stuckMs, credential, worker, placement } = assigned;
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const run = {
-      job: fence.jobId,
-      by: { fence: fence.fence, run: fence.runId },
-      program,
-      module,
-      parallelism,
-      settings: { ...settings, fence: fence.fence, restoredEpoch: assigned.restore?.epoch ?? 0 },
-      connectors: connectors ?? new URL(`../connectors/registry.${extension}`, import.meta.url).href,
-      store: stateUrl,
-      restore,
-      stateLimit,
-      stuckMs,
-      credential,
-    };
-    return { run, worker, placement };
+  #answerLog({ requestId, offset, limitBytes }: LogRequest): void {
+    const { log } = this.#options;
+    const limit = limitBytes === 0n ? LOG_ANSWER_BYTES : Math.min(LOG_ANSWER_BYTES, Number(limitBytes));
+    let end = log?.end ?? 0;
+    for (const piece of log?.read(Number(offset), limit) ?? []) {
+      end = piece.offset + piece.text.length;
+      this.#link.send({ $case: "logChunk", value: { requestId, offset: BigInt(piece.offset), text: piece.text, last: false } });
+    }
+    this.#link.send({ $case: "logChunk", value: { requestId, offset: BigInt(end), text: new Uint8Array(), last: true } });
   }
 
   #runSlots(): void {
@@ -255,7 +281,7 @@ export class RemoteWorker implements Service {
       case "immediate":
         return this.#hosted.command({ kind: "close", finished: false });
       case "graceful":
-        return this.#drain();
+        return this.#drainSlots();
       default:
         return this.#fail(toErrorMessage(toErrorRecord(externalError("io", `there is no stop mode "${mode}"`))), undefined);
     }
@@ -266,8 +292,10 @@ export class RemoteWorker implements Service {
     this.#abortThreads();
   }
 
-  #drain(): void {
-    this.#hosted.command({ kind: "close", finished: false });
+  /** Sources read no more; once all rows have left, the slots close. */
+  #drainSlots(): void {
+    this.#drain = new Drain(this.#options.clock.elapsedMs());
+    this.#hosted.command({ kind: "pause", paused: true });
   }
 
   #abortThreads(): void {
@@ -287,6 +315,7 @@ export class RemoteWorker implements Service {
           journal.epochStarted(event.epoch, message),
         );
       case "reported":
+        this.#metrics.phases(event.report.vertex, event.subtask, event.timing.phases);
         return this.#say(reportMessage(event.epoch, event.report, event.timing), (message) => journal.reported(event.epoch, message));
       case "committed":
         return this.#say(committedMessage(event.subtask, event.epoch, event.phases), (message) =>
@@ -298,8 +327,11 @@ export class RemoteWorker implements Service {
         return this.#say({ $case: "slotClosed", value: { subtask: event.subtask } }, (message) => journal.closed(event.subtask, message));
       case "failed":
         return this.#fail(toErrorMessage(event.error), event.subtask);
+      case "preview":
+        return this.#say(previewMessage(event), (message) => journal.previewed(message));
       case "progress":
         this.#progress.set(event.subtask, event.progress);
+        this.#metrics.progress(event.subtask, event.progress);
         return;
       case "skipped":
         this.#skipped = { late: this.#skipped.late + event.rows.late, bad: this.#skipped.bad + event.rows.bad };
@@ -345,14 +377,20 @@ export class RemoteWorker implements Service {
   }
 
   #leave(): void {
-    const { leaveLimitMs, logger } = this.#options;
+    const { leaveLimitMs, logger, clock } = this.#options;
     logger.info("told to leave", { leaveLimitMs });
     if (this.#assigned === undefined) return this.#end(async () => WORKER_EXIT.done);
-    this.#link.send({ $case: "leave", value: { reason: "SIGTERM", deadlineMs: leaveLimitMs } });
+    this.#leaveByMs = clock.elapsedMs() + leaveLimitMs;
+    this.#sayLeave(this.#leaveByMs);
     this.#after(leaveLimitMs, () => {
       const error = externalError("timeout", `the worker had to leave and no controller stopped it within ${leaveLimitMs} ms`);
       this.#fail(toErrorMessage(toErrorRecord(error)), undefined);
     });
+  }
+
+  #sayLeave(byMs: number): void {
+    const deadlineMs = Math.max(1, Math.round(byMs - this.#options.clock.elapsedMs()));
+    this.#link.send({ $case: "leave", value: { reason: "SIGTERM", deadlineMs } });
   }
 
   #tick(): void {
@@ -360,6 +398,10 @@ export class RemoteWorker implements Service {
     const verdict = this.#lease.verdict(nowMs);
     if (verdict === "orphaned") return this.#orphaned();
     if (verdict === "pause" && this.#journal?.running === true && !this.#journal.paused) this.#pause(true);
+    if (this.#drain?.isEmpty(this.#progress.values(), nowMs) === true) {
+      this.#drain = undefined;
+      this.#hosted.command({ kind: "close", finished: false });
+    }
     if (nowMs >= this.#heartbeatDueMs && this.#link.connected && !this.#link.congested) {
       this.#heartbeatDueMs = nowMs + this.#heartbeatMs;
       this.#heartbeat();

@@ -6,6 +6,8 @@
 import type { Resumption } from "../gen/controller.ts";
 import type { WorkerMessage } from "../rpc/worker-client.ts";
 
+/** Batches of preview rows that are repeated. */
+const PREVIEWS_KEPT = 64;
 /** Epochs whose commits are repeated: a controller never has more that are complete and not committed. */
 const COMMITS_KEPT = 16;
 
@@ -25,6 +27,7 @@ export class RunJournal {
   readonly #ready = new Map<number, WorkerMessage>();
   readonly #ended = new Map<number, WorkerMessage>();
   readonly #closed = new Map<number, WorkerMessage>();
+  readonly #previews: WorkerMessage[] = [];
   #started: number;
   #complete: number;
   #committed: number;
@@ -60,6 +63,12 @@ export class RunJournal {
   /** The barrier of `epoch` was announced here. */
   triggered(epoch: number): void {
     this.#started = Math.max(this.#started, epoch);
+  }
+
+  /** Rows to look at: the newest are kept, as a stream that breaks may have lost them. */
+  previewed(message: WorkerMessage): void {
+    this.#previews.push(message);
+    if (this.#previews.length > PREVIEWS_KEPT) this.#previews.shift();
   }
 
   epochStarted(epoch: number, message: WorkerMessage): void {
@@ -115,6 +124,7 @@ export class RunJournal {
     const epochs = [...this.#epochs].sort(([a], [b]) => a - b).map(([, journal]) => journal);
     return [
       ...this.#ready.values(),
+      ...this.#previews,
       ...epochs.flatMap(({ started, reports, commits }) => [...started, ...reports, ...commits.values()]),
       ...this.#ended.values(),
       ...this.#closed.values(),

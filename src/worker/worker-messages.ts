@@ -38,6 +38,12 @@ export function readyMessage({ subtask, restoreMs, restoredBytes }: SlotEvent & 
   return { $case: "slotReady", value: { subtask, restoreUs: BigInt(Math.round(restoreMs * 1000)), restoredBytes: BigInt(restoredBytes) } };
 }
 
+/** Rows of a sink. */
+export function previewMessage({ subtask, vertex, batch }: SlotEvent & { readonly kind: "preview" }): WorkerMessage {
+  const { firstRow, rows, dropped } = batch;
+  return { $case: "previewRows", value: { vertex, subtask, firstRow: BigInt(firstRow), rows, dropped: BigInt(dropped) } };
+}
+
 function phaseSpan({ phase, startedAtNs, durationMs, bytes }: PhaseTiming): PhaseSpan {
   return { phase, startedAtNs, durationUs: BigInt(Math.round(durationMs * 1000)), bytes: BigInt(bytes) };
 }
@@ -73,6 +79,8 @@ function vertexProgress(progress: VertexProgress): VertexProgressMessage {
     ended,
     queueBytes: BigInt(progress.queueBytes),
     blockedMs: BigInt(Math.round(progress.blockedMs)),
+    bytesIn: BigInt(progress.bytesIn),
+    bytesOut: BigInt(progress.bytesOut),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a worker process is told by whoever started it. */
+import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { Logger } from "../core/log.ts";
@@ -27,6 +28,8 @@ export interface RemoteWorkerOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
+  /** The process' registry. */
+  readonly metrics: Registry;
   /** Release of this build, for people. */
   readonly release: string;
   /** What the scheduler calls it. */

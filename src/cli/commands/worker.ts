@@ -10,6 +10,7 @@ import type { Config, LoadedConfig } from "../../core/config.ts";
 import { toAppError, userError } from "../../core/errors.ts";
 import { isId, makeId } from "../../core/ids.ts";
 import { makeLogger } from "../../core/log.ts";
+import { makeRegistry } from "../../core/metrics.ts";
 import { systemRandom } from "../../core/prng.ts";
 import { LogFile } from "../../worker/log-file.ts";
 import { RemoteWorker } from "../../worker/remote-worker.ts";
@@ -46,6 +47,7 @@ export async function worker(overrides: WorkerOverrides, { config }: LoadedConfi
     random: systemRandom,
     logger: logger.child({ job: identity.fence.jobId, run: identity.fence.runId, worker: identity.workerId }),
     release: release(),
+    metrics: makeRegistry(),
     log,
     cacheFolder: artifactCacheFolder(config),
     leaveLimitMs: LEAVE_LIMIT_MS,

@@ -68,6 +68,9 @@ export class Ports {
   /** Rows sent and received so far, by channel edge. */
   readonly sentRows: Float64Array;
   readonly receivedRows: Float64Array;
+  /** Bytes of frames sent and received so far, by channel edge. */
+  readonly sentBytes: Float64Array;
+  readonly receivedBytes: Float64Array;
   readonly #init: PortsInit;
   readonly #view: DataView;
   readonly #byEdge: ReadonlyMap<number, ReadonlyMap<number, InChannel>>;
@@ -84,6 +87,8 @@ export class Ports {
     this.waitingBytes = new Float64Array(edges);
     this.sentRows = new Float64Array(edges);
     this.receivedRows = new Float64Array(edges);
+    this.sentBytes = new Float64Array(edges);
+    this.receivedBytes = new Float64Array(edges);
     const owner = {
       memory: instance.memory,
       release: (pointer: number) => instance.freeFrame(pointer),
@@ -129,6 +134,7 @@ export class Ports {
   /** `frame`, taken off `channel`'s queue, is being delivered: counts its rows and gives its credit back. */
   delivered(channel: InChannel, frame: InFrame): void {
     this.receivedRows[channel.edge] = (this.receivedRows[channel.edge] ?? 0) + frame.rows;
+    this.receivedBytes[channel.edge] = (this.receivedBytes[channel.edge] ?? 0) + frame.length;
     if (channel.link === undefined) return this.#addWaiting(channel.edge, -frame.length);
     channel.link.processed(channel, frame);
     const link = this.#inLinks.find((candidate) => candidate.link === channel.link);
@@ -147,6 +153,7 @@ export class Ports {
       }
       const rows = this.#view.getUint32(frame + FRAME_HEADER.rows, true);
       this.sentRows[edge] = (this.sentRows[edge] ?? 0) + rows;
+      this.sentBytes[edge] = (this.sentBytes[edge] ?? 0) + length;
       if (target === topology.subtask) this.#keep(edge, frame, length, rows);
       else {
         const link = this.#link(target);

@@ -17,3 +17,15 @@ export function momentOf(clock: Clock): Moment {
 export function phaseSince(phase: PhaseTiming["phase"], begin: Moment, endMs: number, bytes: number): PhaseTiming {
   return { phase, startedAtNs: begin.ns, durationMs: Math.max(0, endMs - begin.ms), bytes };
 }
+
+/** What `work` gives, and the phase that it was. `bytes` is asked for at its end. */
+export async function timed<T>(
+  phase: PhaseTiming["phase"],
+  clock: Clock,
+  work: () => Promise<T>,
+  bytes: () => number = () => 0,
+): Promise<{ readonly result: T; readonly span: PhaseTiming }> {
+  const begin = momentOf(clock);
+  const result = await work();
+  return { result, span: phaseSince(phase, begin, clock.elapsedMs(), bytes()) };
+}

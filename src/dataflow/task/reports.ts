@@ -101,9 +101,9 @@ export function makeReport(parts: ReportParts): SubtaskReport {
 }
 
 /** What a report cost: the phases that took place, in the order in which they began. */
-export function timingOf(state: StoredState, alignment: PhaseTiming | undefined, staging: readonly PhaseTiming[]): ReportTiming {
+export function timingOf(state: StoredState, alignment: PhaseTiming | undefined, staging: PhaseTiming | undefined): ReportTiming {
   const stateBytes = state.segments.reduce((sum, segment) => sum + segment.length, 0);
-  const phases = [...(alignment === undefined ? [] : [alignment]), ...state.phases, ...staging];
+  const phases = [alignment, ...state.phases, staging].filter((phase) => phase !== undefined);
   return { phases, writtenBytes: state.writtenBytes, stateBytes };
 }
 

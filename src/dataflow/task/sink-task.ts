@@ -27,14 +27,15 @@ export class SinkTask {
   rows = 0;
   /** Bytes that the connector has taken. */
   bytes = 0;
-  /** Bytes that stages so far have covered. */
-  stagedBytes = 0;
   /** Bytes of frames that wait for the connector. */
   pendingBytes = 0;
   readonly #sink: Sink;
   readonly #owner: SinkTaskOwner;
   readonly #view: DataView;
   readonly #work: Work[] = [];
+  /** Bytes that stages so far have covered, and those of them that have been told. */
+  #stagedBytes = 0;
+  #toldBytes = 0;
   #running = false;
   #failed = false;
 
@@ -62,9 +63,16 @@ export class SinkTask {
     return this.#call(async () => {
       const bytes = this.bytes;
       const staged = await this.#sink.stage(epoch);
-      this.stagedBytes = bytes;
+      this.#stagedBytes = bytes;
       return staged;
     });
+  }
+
+  /** Bytes that were staged since the last call. */
+  takeStagedBytes(): number {
+    const bytes = this.#stagedBytes - this.#toldBytes;
+    this.#toldBytes = this.#stagedBytes;
+    return bytes;
   }
 
   /** Publishes what `stage` returned for `epoch`. Idempotent. */

@@ -38,6 +38,8 @@ export interface SourceTask {
   readonly ready: boolean;
   /** Rows that the last `step` read. */
   readonly lastRows: number;
+  /** Bytes of input scanned so far; 0 for a generator. */
+  readonly bytes: number;
   /** Reads at most `maxRows` ≥ 1 rows into the module; returns its status. */
   step(maxRows: number): number;
   /** Tells the connector how far the module came, so that `positions` and `watermark` hold. Before every barrier. */
@@ -74,6 +76,7 @@ class ByteSourceTask implements SourceTask {
   ended = false;
   idle = false;
   lastRows = 0;
+  bytes = 0;
   readonly #source: ByteSource;
   readonly #owner: SourceTaskOwner;
   readonly #stop = new AbortController();
@@ -139,6 +142,7 @@ class ByteSourceTask implements SourceTask {
     const bytes = instance.scanBytes();
     this.lastRows = instance.scanRows();
     chunk.from += bytes;
+    this.bytes += bytes;
     chunk.rows += this.lastRows;
     const watermark = instance.scanWatermark();
     if (watermark !== undefined && (chunk.watermarkNs === undefined || watermark > chunk.watermarkNs)) chunk.watermarkNs = watermark;
@@ -190,6 +194,7 @@ class EventSourceTask implements SourceTask {
   ended = false;
   idle = false;
   lastRows = 0;
+  readonly bytes = 0;
   readonly #source: EventSource;
   readonly #owner: SourceTaskOwner;
   readonly #stop = new AbortController();
