@@ -23,18 +23,22 @@ const ConnectionWizardPage = lazy(() => import("./pages/connections/wizard.tsx")
 const EditorPage = lazy(() => import("./pages/editor/page.tsx").then((module) => module.EditorPage));
 const PipelinePage = lazy(() => import("./pages/pipeline/page.tsx").then((module) => module.PipelinePage));
 
-const NAVIGATION: readonly { readonly to: string; readonly label: string; readonly icon: IconName; readonly pages: readonly Route["page"][] }[] =
-  [
-    { to: paths.home, label: "Home", icon: "home", pages: ["home"] },
-    { to: paths.pipelines, label: "Pipelines", icon: "pipelines", pages: ["pipelines", "pipeline", "editor"] },
-    {
-      to: paths.connections,
-      label: "Connections",
-      icon: "connections",
-      pages: ["connections", "connection-gallery", "connection-wizard"],
-    },
-    { to: paths.settings, label: "Settings", icon: "settings", pages: ["settings"] },
-  ];
+const NAVIGATION: readonly {
+  readonly to: string;
+  readonly label: string;
+  readonly icon: IconName;
+  readonly pages: readonly Route["page"][];
+}[] = [
+  { to: paths.home, label: "Home", icon: "home", pages: ["home"] },
+  { to: paths.pipelines, label: "Pipelines", icon: "pipelines", pages: ["pipelines", "pipeline", "editor"] },
+  {
+    to: paths.connections,
+    label: "Connections",
+    icon: "connections",
+    pages: ["connections", "connection-gallery", "connection-wizard"],
+  },
+  { to: paths.settings, label: "Settings", icon: "settings", pages: ["settings"] },
+];
 
 /** The whole application. */
 export function App() {
@@ -53,13 +57,26 @@ export function App() {
           <span>Wadi</span>
         </Link>
         {NAVIGATION.map(({ to, label, icon, pages }) => (
-          <Link key={to} to={to} class="side-link" title={narrow ? label : undefined} aria-current={pages.includes(route.page) ? "page" : undefined}>
+          <Link
+            key={to}
+            to={to}
+            class="side-link"
+            title={narrow ? label : undefined}
+            aria-current={pages.includes(route.page) ? "page" : undefined}
+          >
             <Icon name={icon} />
             <span class="side-label">{label}</span>
           </Link>
         ))}
         <div class="side-space" />
-        <button type="button" class="side-link side-collapse" aria-expanded={!narrow} aria-label="Sidebar" title="Sidebar" onClick={collapse}>
+        <button
+          type="button"
+          class="side-link side-collapse"
+          aria-expanded={!narrow}
+          aria-label="Sidebar"
+          title="Sidebar"
+          onClick={collapse}
+        >
           <Icon name={narrow ? "expand" : "collapse"} />
           <span class="side-label">Collapse</span>
         </button>

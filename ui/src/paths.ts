@@ -48,7 +48,8 @@ export const paths = {
   home: "/",
   pipelines: "/pipelines",
   editor: (from?: string) => (from === undefined ? "/pipelines/new" : `/pipelines/new?from=${encodeURIComponent(from)}`),
-  pipeline: (id: string, tab?: string) => `/pipelines/${encodeURIComponent(id)}${tab === undefined ? "" : `?tab=${encodeURIComponent(tab)}`}`,
+  pipeline: (id: string, tab?: string) =>
+    `/pipelines/${encodeURIComponent(id)}${tab === undefined ? "" : `?tab=${encodeURIComponent(tab)}`}`,
   connections: "/connections",
   connectionGallery: "/connections/new",
   connectionWizard: (connector: string) => `/connections/new/${encodeURIComponent(connector)}`,

@@ -6,17 +6,19 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { connectors, connectionTables, testMessages } from "./mock-connections.ts";
+import { connectionTables, connectors, testMessages } from "./mock-connections.ts";
 import {
   checkpoints,
   errors,
   events,
+  findings,
   GRAPH,
   initialPipelines,
   MOCK_NOW_US,
-  metricGroups,
   type MockPipeline,
+  metricGroups,
   operatorCheckpoints,
+  operators,
   workers,
 } from "./mock-data.ts";
 
@@ -130,7 +132,17 @@ export class MockApi {
   #answer(call: Call): Answer {
     const { method, path } = call;
     if (path === "/ping") return ok({ pong: "pong" });
-    if (path === "/cluster") return ok({ name: "laptop", release: "0.1.0", scheduler: "process", role: "admin", nodes: 1, workers: 6, jobs: {}, controller: { alive: true, endpoint: "127.0.0.1:5116", release: "0.1.0" } });
+    if (path === "/cluster")
+      return ok({
+        name: "laptop",
+        release: "0.1.0",
+        scheduler: "process",
+        role: "admin",
+        nodes: 1,
+        workers: 6,
+        jobs: {},
+        controller: { alive: true, endpoint: "127.0.0.1:5116", release: "0.1.0" },
+      });
     if (path === "/jobs") return ok({ data: this.#pipelines.filter((known) => !known.preview).map(viewJob) });
     if (path === "/connectors") return ok({ data: connectors() });
     if (path === "/connection_profiles") return ok({ data: [] });
@@ -195,7 +207,15 @@ export class MockApi {
       return ok({});
     }
     if (method === "POST") {
-      const made = { id: "ct_new", created_at: MOCK_NOW_US, connection_profile: null, table_type: "source", consumers: 0, schema: { fields: [] }, ...body };
+      const made = {
+        id: "ct_new",
+        created_at: MOCK_NOW_US,
+        connection_profile: null,
+        table_type: "source",
+        consumers: 0,
+        schema: { fields: [] },
+        ...body,
+      };
       this.#tables.unshift(made);
       return ok(made);
     }
@@ -280,6 +300,8 @@ function answerJob(known: MockPipeline, sub: string, query: URLSearchParams): An
   if (sub === "checkpoints") return ok({ data: checkpoints() });
   if (sub.startsWith("checkpoints/")) return ok({ data: operatorCheckpoints(Number(sub.split("/")[1])) });
   if (sub === "operator_metric_groups") return ok({ data: metricGroups(MOCK_NOW_US) });
+  if (sub === "operators") return ok({ data: operators() });
+  if (sub === "why_no_output") return ok({ data: findings() });
   if (sub === "workers") return ok({ data: workers() });
   if (sub === "output") return { stream: streamRows };
   return refused(404, `there is nothing at ${sub}`);
@@ -296,7 +318,13 @@ function streamRows(response: ServerResponse): void {
       const bids = 180 + ((number * 37 + i * 61) % 140);
       return `{"until":"${until}","channel":"${channel}","bids":${bids},"highest":9007199254740993${i}}`;
     });
-    const data = { operator_id: "5", subtask_idx: 0, timestamps: rows.map(() => MOCK_NOW_US), start_id: number * 4, batch: `[${rows.join(",")}]` };
+    const data = {
+      operator_id: "5",
+      subtask_idx: 0,
+      timestamps: rows.map(() => MOCK_NOW_US),
+      start_id: number * 4,
+      batch: `[${rows.join(",")}]`,
+    };
     response.write(`id: ${++number}\ndata: ${JSON.stringify(data)}\n\n`);
   };
   for (let i = 0; i < 8; i++) send();
@@ -313,6 +341,12 @@ function validate(query: string) {
   };
   if (at === -1) return { graph: GRAPH, errors: [], warnings: [] };
   const span = { start: place(at), end: place(at + 6) };
-  const error = { severity: "error", code: "unknown-column", message: 'column "highst" does not exist', hint: 'Did you mean "highest"?', span };
+  const error = {
+    severity: "error",
+    code: "unknown-column",
+    message: 'column "highst" does not exist',
+    hint: 'Did you mean "highest"?',
+    span,
+  };
   return { graph: null, errors: [error], warnings: [] };
 }

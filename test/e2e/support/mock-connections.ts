@@ -4,7 +4,15 @@
 import type { ServerResponse } from "node:http";
 import { MOCK_NOW_US } from "./mock-data.ts";
 
-function connector(id: string, description: string, use: { source: boolean; sink: boolean }, properties: object, required: readonly string[], formatted: boolean) {
+function connector(
+  id: string,
+  description: string,
+  use: { source: boolean; sink: boolean },
+  properties: object,
+  required: readonly string[],
+  formatted: boolean,
+  fixed: readonly object[] = [],
+) {
   const schema = { type: "object", properties, required, additionalProperties: false };
   return {
     id,
@@ -18,6 +26,9 @@ function connector(id: string, description: string, use: { source: boolean; sink
     testing: true,
     hidden: false,
     custom_schemas: formatted,
+    formatted,
+    lookup: false,
+    fixed_fields: fixed,
   };
 }
 
@@ -25,16 +36,51 @@ function connector(id: string, description: string, use: { source: boolean; sink
 export function connectors() {
   const path = { type: "string", minLength: 1, description: "Directory of the files, or one file." };
   return [
-    connector("single_file", "Reads or writes one file.", { source: true, sink: true }, { path, compression: { enum: ["none", "gzip", "zstd"], description: "Compression of the file." } }, ["path"], true),
-    connector("filesystem", "Reads or writes a directory of files.", { source: true, sink: true }, { path, "source.regex_pattern": { type: "string", description: "Read the files whose path below the directory matches." } }, ["path"], true),
-    connector("impulse", "Makes numbered events at a steady rate.", { source: true, sink: false }, { event_rate: { type: "number", exclusiveMinimum: 0, description: "Events per second of wall time, over all subtasks." }, message_count: { type: "integer", minimum: 0, description: "Events to make in all; without it the source never ends." } }, ["event_rate"], false),
-    connector("nexmark", "Makes the Nexmark benchmark's auction events.", { source: true, sink: false }, { event_rate: { type: "number", exclusiveMinimum: 0, description: "Events per second of event time." } }, ["event_rate"], false),
+    connector(
+      "single_file",
+      "Reads or writes one file.",
+      { source: true, sink: true },
+      { path, compression: { enum: ["none", "gzip", "zstd"], description: "Compression of the file." } },
+      ["path"],
+      true,
+    ),
+    connector(
+      "filesystem",
+      "Reads or writes a directory of files.",
+      { source: true, sink: true },
+      { path, "source.regex_pattern": { type: "string", description: "Read the files whose path below the directory matches." } },
+      ["path"],
+      true,
+    ),
+    connector(
+      "impulse",
+      "Makes numbered events at a steady rate.",
+      { source: true, sink: false },
+      {
+        event_rate: { type: "number", exclusiveMinimum: 0, description: "Events per second of wall time, over all subtasks." },
+        message_count: { type: "integer", minimum: 0, description: "Events to make in all; without it the source never ends." },
+      },
+      ["event_rate"],
+      false,
+      [
+        { name: "counter", type: "int64", sql_name: "BIGINT", required: true },
+        { name: "subtask_index", type: "int64", sql_name: "BIGINT", required: true },
+      ],
+    ),
+    connector(
+      "nexmark",
+      "Makes the Nexmark benchmark's auction events.",
+      { source: true, sink: false },
+      { event_rate: { type: "number", exclusiveMinimum: 0, description: "Events per second of event time." } },
+      ["event_rate"],
+      false,
+    ),
     connector("blackhole", "Throws rows away, and counts them.", { source: false, sink: true }, {}, [], false),
   ];
 }
 
 function table(number: number, name: string, connectorName: string, table_type: string, consumers: number) {
-  const field = (field_name: string, sql_name: string, nullable: boolean) => ({ field_name, nullable, field_type: { sql_name, type: { primitive: sql_name } } });
+  const field = (columnName: string, type: string, sql_name: string, required: boolean) => ({ name: columnName, type, sql_name, required });
   return {
     id: `ct_${number}f3k9w2m7x`,
     created_at: MOCK_NOW_US - number * 86_400_000_000,
@@ -44,16 +90,26 @@ function table(number: number, name: string, connectorName: string, table_type: 
     table_type,
     config: { path: `/data/${name}` },
     schema: {
-      fields: [field("order_id", "BIGINT", false), field("customer", "TEXT", true), field("amount", "DECIMAL(12, 2)", true), field("ordered_at", "TIMESTAMP", false)],
-      format: { json: {} },
+      fields: [
+        field("order_id", "int64", "BIGINT", true),
+        field("customer", "string", "TEXT", false),
+        field("amount", "decimal128", "DECIMAL(12, 2)", false),
+        field("ordered_at", "timestamp", "TIMESTAMP", true),
+      ],
+      format: { type: "json" },
     },
     consumers,
+    create_sql: `CREATE TABLE ${name} (\n  order_id BIGINT NOT NULL,\n  customer TEXT,\n  amount DECIMAL(12, 2),\n  ordered_at TIMESTAMP NOT NULL\n) WITH (\n  connector = '${connectorName}',\n  path = '/data/${name}',\n  format = 'json'\n);`,
   };
 }
 
 /** The connection tables at the start. */
 export function connectionTables(): Record<string, unknown>[] {
-  return [table(1, "orders", "filesystem", "source", 3), table(2, "shipments", "single_file", "source", 1), table(4, "daily_totals", "filesystem", "sink", 0)];
+  return [
+    table(1, "orders", "filesystem", "source", 3),
+    table(2, "shipments", "single_file", "source", 1),
+    table(4, "daily_totals", "filesystem", "sink", 0),
+  ];
 }
 
 /** The steps of a test that succeeds, one after another. */

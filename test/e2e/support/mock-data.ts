@@ -160,7 +160,12 @@ export function operatorCheckpoints(epoch: number) {
         bytes: Math.round(340_000 * weight * jitter),
         state_bytes: Math.round(5_000_000 * weight * jitter),
         event_spans: PHASES.map(([event, description_, at, length]) =>
-          span(event, description_, epochStart(epoch) + Math.round(at * jitter * weight + 4000 * node_id), Math.round(length * jitter * weight)),
+          span(
+            event,
+            description_,
+            epochStart(epoch) + Math.round(at * jitter * weight + 4000 * node_id),
+            Math.round(length * jitter * weight),
+          ),
         ),
       };
     });
@@ -278,5 +283,36 @@ export function workers() {
     worker(0, "running", 3, ""),
     worker(1, "running", 3, ""),
     worker(2, "lost", 2, "did not answer for 30 seconds; its process had ended with exit code 137"),
+  ];
+}
+
+/** How far each operator is. */
+export function operators() {
+  return GRAPH.nodes.map(({ node_id, kind }) => ({
+    node_id,
+    watermark: MOCK_NOW_US - 1_400_000,
+    holder: kind === "source" ? null : { node_id: 0, description: "source nexmark", partition: 2 },
+    idle: false,
+    ended: false,
+    rows_in: node_id === 0 ? 0 : 18_402_113,
+    rows_out: node_id < 2 ? 18_402_113 : 91_004,
+    filtered: node_id === 1 ? 1_533_000 : 0,
+    late: node_id === 2 ? 12 : 0,
+    bad: 0,
+    keys: node_id === 2 ? 50_000 : 0,
+    state_bytes: node_id === 2 ? 23_400_000 : 0,
+  }));
+}
+
+/** Why there is no output, or that there is. */
+export function findings() {
+  return [
+    { severity: "ok", message: "rows reach every sink", detail: "The last one 0.4 s ago.", node_id: 5 },
+    {
+      severity: "info",
+      message: "window 11:06:38–11:06:40 is given when the watermark passes its end",
+      detail: "The watermark is 1.4 s behind; partition 2 of source nexmark holds it.",
+      node_id: 2,
+    },
   ];
 }

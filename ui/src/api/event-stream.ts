@@ -36,7 +36,7 @@ function parseEvent(block: string): StreamEvent | undefined {
     const match = /^(id|event|data): ?(.*)$/.exec(line);
     return match === null ? [] : [{ name: match[1], value: match[2] ?? "" }];
   });
-  const valueOf = (name: string) => fields.filter((field) => field.name === name).map((field) => field.value);
-  const data = valueOf("data");
-  return data.length === 0 ? undefined : { id: valueOf("id").at(-1), event: valueOf("event").at(-1) ?? "message", data: data.join("\n") };
+  const valuesOf = (name: string) => fields.filter((field) => field.name === name).map((field) => field.value);
+  const data = valuesOf("data");
+  return data.length === 0 ? undefined : { id: valuesOf("id").at(-1), event: valuesOf("event").at(-1) ?? "message", data: data.join("\n") };
 }

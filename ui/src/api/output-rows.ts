@@ -107,7 +107,8 @@ class NumberText {
 }
 
 /** Numbers keep their digits where the browser gives a reviver the source text. https://github.com/tc39/proposal-json-parse-with-source */
-const keepNumbers: Reviver = (_key, value, context) => (typeof value === "number" ? new NumberText(context?.source ?? String(value)) : value);
+const keepNumbers: Reviver = (_key, value, context) =>
+  typeof value === "number" ? new NumberText(context?.source ?? String(value)) : value;
 
 function parseBatch(text: string): Readonly<Record<string, Cell>>[] {
   const parsed = JSON.parse(text, keepNumbers) as unknown;

@@ -25,8 +25,6 @@ export function usePolled<T>(path: string | undefined, intervalMs: number): Poll
   });
   const token = useStore(tokenStore);
   const refreshNow = useRef<() => void>(() => undefined);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new token means asking again
   useEffect(() => {
     if (path === undefined) return undefined;
     const poller = startPolling<T>(path, intervalMs, (data, error) =>

@@ -321,21 +321,41 @@ export interface JsonSchema {
   readonly uses?: readonly string[];
 }
 
+/** A column, or a field of a struct. */
+export interface SourceField {
+  readonly name: string;
+  readonly type: string;
+  readonly unit?: string | null;
+  readonly precision?: number | null;
+  readonly scale?: number | null;
+  /** True: never NULL. */
+  readonly required?: boolean | null;
+  readonly sql_name?: string | null;
+  /** Of a struct. */
+  readonly fields?: readonly SourceField[] | null;
+}
+
 /** A kind of source or sink. */
 export interface Connector {
   readonly id: string;
   readonly name: string;
-  readonly icon: string;
   readonly description: string;
   /** JSON text of the table options' schema. */
   readonly table_config: string;
+  /** JSON text of the profile's schema; null: it has no profiles. */
   readonly connection_config: string | null;
   readonly enabled: boolean;
   readonly source: boolean;
   readonly sink: boolean;
+  readonly lookup: boolean;
   readonly testing: boolean;
   readonly hidden: boolean;
+  /** Its tables declare fields. */
   readonly custom_schemas: boolean;
+  /** Its tables have a format. */
+  readonly formatted: boolean;
+  /** Fields that every table of it has. */
+  readonly fixed_fields: readonly SourceField[];
 }
 
 /** Settings that several tables of one connector share. */
@@ -343,27 +363,21 @@ export interface ConnectionProfile {
   readonly id: string;
   readonly name: string;
   readonly connector: string;
-  readonly config: unknown;
-  readonly description?: string;
-}
-
-/** A column of a table. */
-export interface SourceField {
-  readonly field_name: string;
-  readonly nullable: boolean;
-  readonly field_type: { readonly sql_name?: string | null; readonly type?: unknown };
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly description: string;
 }
 
 /** A table's columns and format. */
 export interface ConnectionSchema {
-  readonly fields: readonly SourceField[];
-  readonly format?: unknown;
-  readonly framing?: unknown;
-  readonly bad_data?: unknown;
-  readonly definition?: unknown;
+  readonly format?: { readonly type: string; readonly timestamp_format?: string | null } | null;
+  readonly bad_data?: { readonly behavior: "fail" | "drop" } | null;
+  readonly fields?: readonly SourceField[] | null;
+  readonly definition?: { readonly type: string; readonly schema: string } | null;
   readonly inferred?: boolean | null;
-  readonly primary_keys?: readonly string[];
 }
+
+/** How a table is used. */
+export type TableType = "source" | "sink" | "lookup";
 
 /** A source or sink that every pipeline can name. */
 export interface ConnectionTable {
@@ -372,10 +386,13 @@ export interface ConnectionTable {
   readonly name: string;
   readonly connector: string;
   readonly connection_profile: ConnectionProfile | null;
-  readonly table_type: string;
-  readonly config: unknown;
+  readonly table_type: TableType;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly schema: ConnectionSchema;
+  /** Pipelines that use it. */
   readonly consumers: number;
+  /** The `CREATE TABLE` that it stands for. */
+  readonly create_sql: string;
 }
 
 /** A step of a connection's test. */

@@ -75,7 +75,7 @@ function NodeBox({ node, x, y, load, selected, onSelect }: NodeBoxProps) {
       type="button"
       class="graph-node"
       style={style}
-      data-level={level}
+      data-level={load === undefined ? "none" : level}
       data-kind={nodeKind(node)}
       aria-pressed={selected}
       aria-label={label}

@@ -32,8 +32,6 @@ export function LineChart({ label, times, lines, format, height = 132 }: LineCha
   const data = useRef<uPlot.AlignedData>([[]]);
   data.current = [[...times], ...lines.map((line) => [...line.values])];
   const names = lines.map((line) => line.label).join("\n");
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: other lines need another chart
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;

@@ -2,9 +2,9 @@
  * Metrics of the API as charts and graphs need them: sums over subtasks, one time axis for several lines, the newest value.
  */
 import type { Metric, MetricGroup, OperatorMetricGroup } from "../api/shapes.ts";
+import { formatShort } from "../format.ts";
 import type { NodeLoad } from "./dataflow-graph.tsx";
 import type { Line } from "./line-chart.tsx";
-import { formatShort } from "../format.ts";
 
 /** Lines beyond so many are drawn as their sum. */
 const LINES_MAX = 6;
@@ -62,7 +62,10 @@ export function nodeLoads(groups: readonly OperatorMetricGroup[]): ReadonlyMap<n
       const rows = sent === undefined || (sent === 0 && (received ?? 0) > 0) ? received : sent;
       return [
         node_id,
-        { rate: rows === undefined ? "–" : `${formatShort(rows)} rows/s`, backpressure: latestMax(metricGroup(groups, node_id, "backpressure")) ?? 0 },
+        {
+          rate: rows === undefined ? "–" : `${formatShort(rows)} rows/s`,
+          backpressure: latestMax(metricGroup(groups, node_id, "backpressure")) ?? 0,
+        },
       ];
     }),
   );

@@ -26,7 +26,15 @@ const PHASES: readonly (readonly [event: RegExp, phase: string, color: string])[
 ];
 
 /** The timeline from `start` to `end`, microseconds since 1970. */
-export function PhaseTimeline({ rows, start, end }: { readonly rows: readonly TimelineRow[]; readonly start: number; readonly end: number }) {
+export function PhaseTimeline({
+  rows,
+  start,
+  end,
+}: {
+  readonly rows: readonly TimelineRow[];
+  readonly start: number;
+  readonly end: number;
+}) {
   const length = Math.max(1, end - start);
   const phases = [...new Set(rows.flatMap((row) => row.spans.map((span) => phaseOf(span))))];
   return (

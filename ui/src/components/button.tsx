@@ -20,7 +20,14 @@ interface ButtonProps extends Omit<JSX.IntrinsicElements["button"], "icon" | "si
 /** A button with a text. */
 export function Button({ tone = "plain", icon, busy = false, children, disabled, class: className, ...rest }: ButtonProps) {
   return (
-    <button type="button" {...rest} class={`button ${className ?? ""}`} data-tone={tone} disabled={disabled === true || busy} aria-busy={busy}>
+    <button
+      type="button"
+      {...rest}
+      class={`button ${className ?? ""}`}
+      data-tone={tone}
+      disabled={disabled === true || busy}
+      aria-busy={busy}
+    >
       {busy ? <span class="spinner" /> : icon !== undefined && <Icon name={icon} />}
       {children}
     </button>
@@ -29,9 +36,9 @@ export function Button({ tone = "plain", icon, busy = false, children, disabled,
 
 /** A button that shows only a pictogram; `label` is its name and its tooltip. */
 export function IconButton({ icon, label, ...rest }: ButtonProps & { readonly icon: IconName; readonly label: string }) {
-  const { tone: _tone, busy: _busy, ...attributes } = rest;
+  const { tone: _tone, busy: _busy, class: className = "", ...attributes } = rest;
   return (
-    <button type="button" {...attributes} class="button" data-tone="quiet" data-size="icon" aria-label={label} title={label}>
+    <button type="button" {...attributes} class={`button ${className}`} data-tone="quiet" data-size="icon" aria-label={label} title={label}>
       <Icon name={icon} />
     </button>
   );

@@ -1,27 +1,9 @@
 /**
- * CodeMirror as a component: SQL or TypeScript, findings at their places, completion from the catalog. It lives in a shadow root, where its
- * styles are adopted sheets, so that the page can forbid inline styles.
+ * A text editor for SQL and TypeScript with findings at their places and completion from the catalog. CodeMirror, which it is made of, is most
+ * of the UI's code and is fetched when the first editor is shown.
  */
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { javascript } from "@codemirror/lang-javascript";
-import { PostgreSQL, sql } from "@codemirror/lang-sql";
-import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
-import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
-import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { Compartment, EditorSelection, EditorState, type Extension, Prec } from "@codemirror/state";
-import {
-  drawSelection,
-  EditorView,
-  highlightActiveLine,
-  highlightActiveLineGutter,
-  keymap,
-  lineNumbers,
-  placeholder,
-} from "@codemirror/view";
 import type { RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { editorHighlighting, editorTheme } from "./code-theme.ts";
+import { lazy } from "../lazy.tsx";
 
 /** The language of a text. */
 export type CodeLanguage = "sql" | "typescript";
@@ -44,7 +26,8 @@ export interface CodeEditorHandle {
   focus(): void;
 }
 
-interface CodeEditorProps {
+/** What an editor shows and whom it tells. */
+export interface CodeEditorProps {
   readonly label: string;
   readonly language: CodeLanguage;
   readonly value: string;
@@ -59,131 +42,5 @@ interface CodeEditorProps {
   onRun?(): void;
 }
 
-const NO_FINDINGS: readonly CodeFinding[] = [];
-const NO_TABLES: Readonly<Record<string, readonly string[]>> = {};
-
 /** A text editor as high as its parent. Its text is `value`; a change from outside replaces the text. */
-export function CodeEditor(props: CodeEditorProps) {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | undefined>(undefined);
-  const language = useRef(new Compartment());
-  const latest = useRef(props);
-  latest.current = props;
-  const { value, findings = NO_FINDINGS, tables = NO_TABLES, handle } = props;
-
-  useEffect(() => {
-    if (host.current === null) return undefined;
-    const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open", delegatesFocus: true });
-    const editor = new EditorView({ root, parent: root, state: makeState(latest.current, language.current, () => latest.current) });
-    view.current = editor;
-    if (handle !== undefined) handle.current = makeHandle(editor);
-    return () => {
-      editor.destroy();
-      view.current = undefined;
-      if (handle !== undefined) handle.current = null;
-    };
-  }, [handle]);
-
-  useEffect(() => {
-    const editor = view.current;
-    if (editor === undefined || editor.state.doc.toString() === value) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
-  }, [value]);
-
-  useEffect(() => {
-    const editor = view.current;
-    if (editor !== undefined) editor.dispatch(setDiagnostics(editor.state, diagnosticsOf(findings, editor.state.doc.length)));
-  }, [findings]);
-
-  useEffect(() => {
-    view.current?.dispatch({ effects: language.current.reconfigure(languageOf(props.language, tables)) });
-  }, [props.language, tables]);
-
-  return <div class="code" ref={host} />;
-}
-
-function makeState(props: CodeEditorProps, language: Compartment, latest: () => CodeEditorProps): EditorState {
-  const run = Prec.highest(
-    keymap.of([
-      {
-        key: "Mod-Enter",
-        run: () => {
-          latest().onRun?.();
-          return true;
-        },
-      },
-    ]),
-  );
-  const readOnly = props.readOnly === true ? [EditorState.readOnly.of(true)] : [highlightActiveLine(), highlightActiveLineGutter()];
-  return EditorState.create({
-    doc: props.value,
-    extensions: [
-      run,
-      readOnly,
-      lineNumbers(),
-      ...(props.readOnly === true ? [] : [lintGutter()]),
-      history(),
-      drawSelection(),
-      indentOnInput(),
-      indentUnit.of("  "),
-      bracketMatching(),
-      closeBrackets(),
-      autocompletion({ icons: false }),
-      highlightSelectionMatches(),
-      search({ top: true }),
-      keymap.of([
-        ...closeBracketsKeymap,
-        ...defaultKeymap,
-        ...searchKeymap,
-        ...historyKeymap,
-        ...completionKeymap,
-        ...lintKeymap,
-        indentWithTab,
-      ]),
-      language.of(languageOf(props.language, props.tables ?? NO_TABLES)),
-      editorTheme,
-      editorHighlighting,
-      EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ "aria-label": props.label, spellcheck: "false", autocapitalize: "off" }),
-      ...(props.placeholder === undefined ? [] : [placeholder(props.placeholder)]),
-      EditorView.updateListener.of((update) => {
-        if (update.docChanged) latest().onChange?.(update.state.doc.toString());
-      }),
-    ],
-  });
-}
-
-function languageOf(language: CodeLanguage, tables: Readonly<Record<string, readonly string[]>>): Extension {
-  if (language === "typescript") return javascript({ typescript: true });
-  const schema = Object.fromEntries(Object.entries(tables).map(([name, columns]) => [name, [...columns]]));
-  return sql({ dialect: PostgreSQL, schema, upperCaseKeywords: true });
-}
-
-/** Findings as CodeMirror wants them: inside of the text, at least one character wide where there is one. */
-function diagnosticsOf(findings: readonly CodeFinding[], length: number): Diagnostic[] {
-  return findings.map(({ from, to, severity, message, hint }) => {
-    const start = Math.min(Math.max(from, 0), length);
-    return {
-      from: start,
-      to: Math.min(Math.max(to, start + 1), length),
-      severity,
-      message: hint === undefined ? message : `${message}\n${hint}`,
-    };
-  });
-}
-
-function makeHandle(editor: EditorView): CodeEditorHandle {
-  return {
-    jumpTo: (from, to) => {
-      const length = editor.state.doc.length;
-      const selection = EditorSelection.single(Math.min(from, length), Math.min(to, length));
-      editor.dispatch({ selection, effects: EditorView.scrollIntoView(selection.main, { y: "center" }) });
-      editor.focus();
-    },
-    insert: (text) => {
-      editor.dispatch(editor.state.replaceSelection(text));
-      editor.focus();
-    },
-    focus: () => editor.focus(),
-  };
-}
+export const CodeEditor = lazy<CodeEditorProps>(() => import("./code-mirror.tsx").then((module) => module.CodeMirror));

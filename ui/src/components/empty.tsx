@@ -29,7 +29,7 @@ export function SkeletonRows({ rows, columns }: { readonly rows: number; readonl
   return (
     <>
       {Array.from({ length: rows }, (_, row) => (
-        <tr key={row} aria-hidden="true">
+        <tr key={row}>
           {cells.map((column) => (
             <td key={column}>
               <span class="skeleton" />

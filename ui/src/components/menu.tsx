@@ -36,7 +36,7 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
     if (step === 0 || !open) return;
     event.preventDefault();
     const entries = [...(box.current?.querySelectorAll<HTMLElement>("[role=menuitem]:not(:disabled)") ?? [])];
-    const at = entries.findIndex((entry) => entry === document.activeElement);
+    const at = entries.indexOf(document.activeElement as HTMLElement);
     entries[(at + step + entries.length) % entries.length]?.focus();
   };
   return (

@@ -82,7 +82,7 @@ function GridRow({ row, columns }: { readonly row: OutputRow; readonly columns: 
 function Spacer({ rows }: { readonly rows: number }) {
   if (rows <= 0) return null;
   return (
-    <tr aria-hidden="true">
+    <tr>
       <td class="grid-spacer" style={{ height: `${rows * ROW_PX}px` }} />
     </tr>
   );

@@ -10,9 +10,16 @@ import { TextField } from "./field.tsx";
 export function TokenDialog() {
   const [token, setToken] = useState("");
   return (
-    <FormDialog title="API token" submit="Use token" disabled={token.trim() === ""} onClose={() => tokenWanted.set(false)} onSubmit={async () => enterToken(token)}>
+    <FormDialog
+      title="API token"
+      submit="Use token"
+      disabled={token.trim() === ""}
+      onClose={() => tokenWanted.set(false)}
+      onSubmit={async () => enterToken(token)}
+    >
       <p class="muted small">
-        The API wants a token. The link that the cluster printed when it started carries one; it can also be entered here. It stays in this tab.
+        The API wants a token. The link that the cluster printed when it started carries one; it can also be entered here. It stays in this
+        tab.
       </p>
       <TextField label="Token" type="password" value={token} onText={setToken} autoFocus />
     </FormDialog>

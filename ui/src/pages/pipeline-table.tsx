@@ -39,7 +39,7 @@ export function PipelineTable({ jobs }: { readonly jobs: readonly Job[] | undefi
           <thead>
             <tr>
               <th>Name</th>
-              <th>State</th>
+              <th class="hide-phone">State</th>
               <th class="hide-phone">Created</th>
               <th class="hide-phone">Runtime</th>
               <th class="right hide-phone">Tasks</th>
@@ -75,10 +75,13 @@ function PipelineRow({ pipeline, job, onDelete }: { readonly pipeline: Pipeline;
           <Link to={paths.pipeline(pipeline.id)} class="truncate">
             {pipeline.name}
           </Link>
-          <span class="mono truncate">{pipeline.id}</span>
+          <span class="mono truncate hide-phone">{pipeline.id}</span>
+          <span class="only-phone cell-badge">
+            <StateBadge state={job?.state} />
+          </span>
         </div>
       </td>
-      <td>
+      <td class="hide-phone">
         <StateBadge state={job?.state} />
       </td>
       <td class="num muted hide-phone">{formatTime(pipeline.created_at)}</td>

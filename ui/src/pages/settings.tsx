@@ -6,8 +6,8 @@ import { usePolled } from "../api/polling.ts";
 import { Button } from "../components/button.tsx";
 import { TextField } from "../components/field.tsx";
 import { Note } from "../components/note.tsx";
-import { showToast } from "../components/toast.tsx";
 import { useTitle } from "../components/title.ts";
+import { showToast } from "../components/toast.tsx";
 import { enterToken, tokenStore } from "../session.ts";
 import { useStore } from "../store.ts";
 import { chooseTheme, type ThemeChoice, themeStore } from "../theme.ts";
@@ -68,8 +68,8 @@ function TokenCard() {
           <Note tone="bad">The API refuses this session: {probe.error.message}</Note>
         ) : (
           <Note tone={token === undefined ? "plain" : "ok"}>
-            {token === undefined ? "No token is set; the API is asked without one." : `A token is set, ending in “${token.slice(-4)}”.`} It is kept
-            until this tab is closed.
+            {token === undefined ? "No token is set; the API is asked without one." : `A token is set, ending in “${token.slice(-4)}”.`} It
+            is kept until this tab is closed.
           </Note>
         )}
         <TextField label="New token" type="password" value={text} onText={setText} />

@@ -3,9 +3,9 @@
  * cursor is.
  */
 import { useState } from "preact/hooks";
-import type { ConnectionTable } from "../../api/shapes.ts";
-import { Icon } from "../../components/icon.tsx";
+import type { ConnectionTable, Connector, SourceField } from "../../api/shapes.ts";
 import { ButtonLink } from "../../components/button.tsx";
+import { Icon } from "../../components/icon.tsx";
 import { paths } from "../../paths.ts";
 import type { DeclaredTable } from "./declared-tables.ts";
 
@@ -28,43 +28,28 @@ export interface GlobalUdf {
   readonly updated_at: number;
 }
 
-/** Columns that every table of a generator has, for scripts that only name the generator. */
-const GENERATED: Readonly<Record<string, readonly string[]>> = {
-  impulse: ["counter BIGINT", "subtask_index BIGINT"],
-  nexmark: [
-    "person.id BIGINT",
-    "person.name TEXT",
-    "person.email_address TEXT",
-    "person.city TEXT",
-    "person.state TEXT",
-    "auction.id BIGINT",
-    "auction.item_name TEXT",
-    "auction.initial_bid BIGINT",
-    "auction.seller BIGINT",
-    "auction.category BIGINT",
-    "bid.auction BIGINT",
-    "bid.bidder BIGINT",
-    "bid.price BIGINT",
-    "bid.channel TEXT",
-    "bid.url TEXT",
-    "bid.datetime TIMESTAMP",
-  ],
-};
+/** Columns with the fields of structs under their full names. */
+function columnsOf(fields: readonly SourceField[], prefix = ""): CatalogTable["columns"] {
+  return fields.flatMap((field) =>
+    field.fields && field.fields.length > 0
+      ? columnsOf(field.fields, `${prefix}${field.name}.`)
+      : [{ name: `${prefix}${field.name}`, type: field.sql_name ?? field.type }],
+  );
+}
 
-/** A table of the script for the catalog. */
-export function tableOfScript(table: DeclaredTable): CatalogTable {
-  const generated = table.columns.length === 0 ? (GENERATED[table.connector ?? ""] ?? []) : [];
-  const columns = generated.map((text) => {
-    const [name = "", type = ""] = text.split(" ");
-    return { name, type };
-  });
-  return { name: table.name, note: table.connector ?? table.kind, columns: table.columns.length === 0 ? columns : table.columns };
+/** A table of the script for the catalog; generators bring columns that no script declares. */
+export function tableOfScript(table: DeclaredTable, connectors: readonly Connector[]): CatalogTable {
+  const fixed = connectors.find(({ id }) => id === table.connector)?.fixed_fields ?? [];
+  return {
+    name: table.name,
+    note: table.connector ?? table.kind,
+    columns: table.columns.length === 0 ? columnsOf(fixed) : table.columns,
+  };
 }
 
 /** A table of the cluster for the catalog. */
 export function tableOfCluster(table: ConnectionTable): CatalogTable {
-  const columns = table.schema.fields.map((field) => ({ name: field.field_name, type: field.field_type.sql_name ?? "" }));
-  return { name: table.name, note: `${table.connector} ${table.table_type}`, columns };
+  return { name: table.name, note: `${table.connector} ${table.table_type}`, columns: columnsOf(table.schema.fields ?? []) };
 }
 
 interface CatalogProps {

@@ -1,7 +1,7 @@
 /**
  * The files of a draft: the query and the functions beside it.
  */
-import { IconButton, Button } from "../../components/button.tsx";
+import { Button, IconButton } from "../../components/button.tsx";
 import { type Draft, UDF_TEMPLATE } from "./draft.ts";
 
 interface FileTabsProps {
@@ -25,7 +25,10 @@ export function FileTabs({ draft, selected, names, onSelect, onChange, onShare }
     onChange({ ...draft, udfs: draft.udfs.filter((_, i) => i !== selected - 1) });
     onSelect(0);
   };
-  const labels = ["query.sql", ...draft.udfs.map(({ definition }, i) => `${names[i + 1] ?? functionName(definition) ?? `function-${i + 1}`}.ts`)];
+  const labels = [
+    "query.sql",
+    ...draft.udfs.map(({ definition }, i) => `${names[i + 1] ?? functionName(definition) ?? `function-${i + 1}`}.ts`),
+  ];
   return (
     <div class="tabs-row files">
       <div class="tabs" role="tablist" aria-label="Files">

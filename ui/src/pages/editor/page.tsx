@@ -1,12 +1,13 @@
 /**
  * The editor: query and functions, the catalog beside them, graph, rows and problems below. It loads and keeps the draft.
  */
+import type { RefObject } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, ConnectionTable, Page, Pipeline, QueryFinding } from "../../api/shapes.ts";
+import type { Collection, ConnectionTable, Connector, Page, Pipeline, QueryFinding } from "../../api/shapes.ts";
 import { Button } from "../../components/button.tsx";
-import { CodeEditor, type CodeEditorHandle } from "../../components/code-editor.tsx";
+import { CodeEditor, type CodeEditorHandle, type CodeFinding } from "../../components/code-editor.tsx";
 import { SplitPane } from "../../components/split-pane.tsx";
 import { useTitle } from "../../components/title.ts";
 import { showToast } from "../../components/toast.tsx";
@@ -22,6 +23,7 @@ import { ShareUdfDialog, ShowUdfDialog } from "./udf-dialogs.tsx";
 import { codeFindings, useUdfValidation, useValidation } from "./validation.ts";
 
 const CATALOG_MS = 10_000;
+const NO_FINDINGS: readonly CodeFinding[] = [];
 
 /** The page; `from` is the pipeline that the draft starts as a copy of. */
 export function EditorPage({ from }: { readonly from: string | undefined }) {
@@ -77,76 +79,54 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
   const udfValidation = useUdfValidation(openUdf?.definition);
   const findings = useMemo(() => codeFindings(validation.findings), [validation.findings]);
   const hasErrors = validation.findings.some((finding) => finding.severity === "error");
-  const isRunning = preview.phase === "starting" || preview.phase === "running";
   const isEmpty = draft.query.trim() === "";
 
   const runPreview = () => {
-    if (isEmpty) return;
-    setTab(hasErrors && !validation.pending ? "problems" : "rows");
-    preview.start(draft, false);
+    const isWrong = hasErrors && !validation.pending;
+    setTab(isWrong ? "problems" : "rows");
+    if (!isEmpty && !isWrong) preview.start(draft, false);
   };
   const jumpTo = ({ span }: QueryFinding) => {
     setFile(0);
     // The editor of the query may have to be shown first.
     setTimeout(() => span !== undefined && editor.current?.jumpTo(span.start.offset, span.end.offset));
   };
-  const onText = (text: string) =>
-    setDraft(
-      file === 0 ? { ...draft, query: text } : { ...draft, udfs: draft.udfs.map((udf, i) => (i === file - 1 ? { definition: text } : udf)) },
-    );
-  const closeDialog = () => setDialog(undefined);
+  const openExample = (query: string) => {
+    setFile(0);
+    setDraft({ ...draft, query });
+  };
+  const insert = (text: string) => editor.current?.insert(text);
 
   return (
     <div class="page-full editor" data-catalog={catalogShown}>
-      <header class="editor-head">
-        <h1 class="truncate">{from === undefined ? "New pipeline" : `Copy of ${name === "" ? from : name}`}</h1>
-        <Button tone="quiet" icon="table" class="only-phone" aria-expanded={catalogShown} onClick={() => setCatalogShown(!catalogShown)}>
-          Catalog
-        </Button>
-        <Button tone="quiet" icon="book" onClick={() => setDialog({ kind: "examples" })}>
-          Examples
-        </Button>
-        {isRunning ? (
-          <Button icon="stop" onClick={preview.stop}>
-            Stop preview
-          </Button>
-        ) : (
-          <Button icon="play" disabled={isEmpty} onClick={runPreview} title="Ctrl+Enter">
-            Preview
-          </Button>
-        )}
-        <Button tone="primary" icon="pipelines" disabled={isEmpty} onClick={() => setDialog({ kind: "start" })}>
-          Start
-        </Button>
-      </header>
+      <EditorHead
+        title={from === undefined ? "New pipeline" : `Copy of ${name === "" ? from : name}`}
+        isEmpty={isEmpty}
+        isRunning={preview.phase === "starting" || preview.phase === "running"}
+        catalogShown={catalogShown}
+        onCatalog={() => setCatalogShown((shown) => !shown)}
+        onDialog={(kind) => setDialog({ kind })}
+        onPreview={runPreview}
+        onStop={preview.stop}
+      />
       <aside class="editor-catalog" aria-label="Catalog">
-        <Catalog {...catalog} onInsert={(text) => editor.current?.insert(text)} onOpenUdf={(udf) => setDialog({ kind: "udf", udf })} />
+        <Catalog {...catalog} onInsert={insert} onOpenUdf={(udf) => setDialog({ kind: "udf", udf })} />
       </aside>
       <SplitPane
         storageKey="editor-split"
         top={
-          <div class="editor-files">
-            <FileTabs
-              draft={draft}
-              selected={file}
-              names={openUdf === undefined ? {} : { [file]: udfValidation?.udf_name ?? undefined }}
-              onSelect={setFile}
-              onChange={setDraft}
-              onShare={() => setDialog({ kind: "share" })}
-            />
-            <CodeEditor
-              key={file}
-              label={file === 0 ? "Query" : "Function"}
-              language={file === 0 ? "sql" : "typescript"}
-              value={openUdf?.definition ?? draft.query}
-              findings={file === 0 ? findings : []}
-              tables={catalog.completion}
-              placeholder={file === 0 ? "SELECT … or open an example" : ""}
-              handle={editor}
-              onChange={onText}
-              onRun={runPreview}
-            />
-          </div>
+          <EditorFiles
+            draft={draft}
+            file={file}
+            udfName={udfValidation?.udf_name ?? undefined}
+            findings={findings}
+            tables={catalog.completion}
+            handle={editor}
+            onFile={setFile}
+            onChange={setDraft}
+            onShare={() => setDialog({ kind: "share" })}
+            onRun={runPreview}
+          />
         }
         bottom={
           <Results
@@ -159,35 +139,153 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
           />
         }
       />
-      {dialog?.kind === "start" && <StartDialog draft={draft} from={from} suggestedName={name === "" ? "" : `${name}-copy`} hasErrors={hasErrors} onClose={closeDialog} />}
-      {dialog?.kind === "examples" && (
-        <ExamplesDialog
-          replaces={!isEmpty}
-          onClose={closeDialog}
-          onChoose={(query) => {
-            setFile(0);
-            setDraft({ ...draft, query });
-            closeDialog();
-          }}
+      {dialog !== undefined && (
+        <EditorDialog
+          dialog={dialog}
+          draft={draft}
+          from={from}
+          name={name}
+          openUdf={openUdf?.definition}
+          hasErrors={hasErrors}
+          onClose={() => setDialog(undefined)}
+          onQuery={openExample}
+          onUdfs={catalog.refresh}
+          onInsert={insert}
         />
       )}
-      {dialog?.kind === "share" && openUdf !== undefined && (
-        <ShareUdfDialog definition={openUdf.definition} onClose={closeDialog} onShared={catalog.refresh} />
-      )}
-      {dialog?.kind === "udf" && <ShowUdfDialog udf={dialog.udf} onClose={closeDialog} onDeleted={catalog.refresh} onInsert={(text) => editor.current?.insert(text)} />}
     </div>
   );
+}
+
+interface EditorFilesProps {
+  readonly draft: Draft;
+  /** 0: the query, i: function i − 1. */
+  readonly file: number;
+  /** Of the open function. */
+  readonly udfName: string | undefined;
+  /** In the query. */
+  readonly findings: readonly CodeFinding[];
+  readonly tables: Readonly<Record<string, readonly string[]>>;
+  readonly handle: RefObject<CodeEditorHandle | null>;
+  onFile(file: number): void;
+  onChange(draft: Draft): void;
+  onShare(): void;
+  onRun(): void;
+}
+
+/** The query and the functions, one of them open. */
+function EditorFiles({ draft, file, udfName, findings, tables, handle, onFile, onChange, onShare, onRun }: EditorFilesProps) {
+  const isQuery = file === 0;
+  const onText = (text: string) =>
+    onChange(
+      isQuery ? { ...draft, query: text } : { ...draft, udfs: draft.udfs.map((udf, i) => (i === file - 1 ? { definition: text } : udf)) },
+    );
+  return (
+    <div class="editor-files">
+      <FileTabs draft={draft} selected={file} names={{ [file]: udfName }} onSelect={onFile} onChange={onChange} onShare={onShare} />
+      <CodeEditor
+        key={file}
+        label={isQuery ? "Query" : "Function"}
+        language={isQuery ? "sql" : "typescript"}
+        value={isQuery ? draft.query : (draft.udfs[file - 1]?.definition ?? "")}
+        findings={isQuery ? findings : NO_FINDINGS}
+        tables={tables}
+        placeholder={isQuery ? "SELECT … or open an example" : ""}
+        handle={handle}
+        onChange={onText}
+        onRun={onRun}
+      />
+    </div>
+  );
+}
+
+interface EditorHeadProps {
+  readonly title: string;
+  readonly isEmpty: boolean;
+  readonly isRunning: boolean;
+  readonly catalogShown: boolean;
+  onCatalog(): void;
+  onDialog(kind: "start" | "examples"): void;
+  onPreview(): void;
+  onStop(): void;
+}
+
+function EditorHead({ title, isEmpty, isRunning, catalogShown, onCatalog, onDialog, onPreview, onStop }: EditorHeadProps) {
+  return (
+    <header class="editor-head">
+      <h1 class="truncate">{title}</h1>
+      <Button tone="quiet" icon="table" class="only-phone" aria-expanded={catalogShown} onClick={onCatalog}>
+        Catalog
+      </Button>
+      <Button tone="quiet" icon="book" onClick={() => onDialog("examples")}>
+        Examples
+      </Button>
+      {isRunning ? (
+        <Button icon="stop" onClick={onStop}>
+          Stop preview
+        </Button>
+      ) : (
+        <Button icon="play" disabled={isEmpty} onClick={onPreview} title="Ctrl+Enter">
+          Preview
+        </Button>
+      )}
+      <Button tone="primary" icon="pipelines" disabled={isEmpty} onClick={() => onDialog("start")}>
+        Start
+      </Button>
+    </header>
+  );
+}
+
+interface EditorDialogProps {
+  readonly dialog: OpenDialog;
+  readonly draft: Draft;
+  readonly from: string | undefined;
+  readonly name: string;
+  readonly openUdf: string | undefined;
+  readonly hasErrors: boolean;
+  onClose(): void;
+  onQuery(query: string): void;
+  onUdfs(): void;
+  onInsert(text: string): void;
+}
+
+function EditorDialog({ dialog, draft, from, name, openUdf, hasErrors, onClose, onQuery, onUdfs, onInsert }: EditorDialogProps) {
+  switch (dialog.kind) {
+    case "start":
+      return (
+        <StartDialog draft={draft} from={from} suggestedName={name === "" ? "" : `${name}-copy`} hasErrors={hasErrors} onClose={onClose} />
+      );
+    case "examples":
+      return (
+        <ExamplesDialog
+          replaces={draft.query.trim() !== ""}
+          onClose={onClose}
+          onChoose={(query) => {
+            onQuery(query);
+            onClose();
+          }}
+        />
+      );
+    case "share":
+      return openUdf === undefined ? null : <ShareUdfDialog definition={openUdf} onClose={onClose} onShared={onUdfs} />;
+    case "udf":
+      return <ShowUdfDialog udf={dialog.udf} onClose={onClose} onDeleted={onUdfs} onInsert={onInsert} />;
+  }
 }
 
 /** Tables and functions that the query can name. */
 function useCatalog(query: string) {
   const tables = usePolled<Page<ConnectionTable>>("/connection_tables?limit=1000", CATALOG_MS);
   const udfs = usePolled<Collection<GlobalUdf>>("/udfs", CATALOG_MS);
+  const connectors = usePolled<Collection<Connector>>("/connectors", 0);
   const { refresh } = udfs;
-  const scriptTables = useMemo(() => declaredTables(query).map(tableOfScript), [query]);
+  const known = connectors.data?.data;
+  const scriptTables = useMemo(() => declaredTables(query).map((table) => tableOfScript(table, known ?? [])), [query, known]);
   const clusterTables = useMemo(() => tables.data?.data.map(tableOfCluster), [tables.data]);
   // Completion is set up anew only when names change, not at every keystroke.
-  const names = JSON.stringify([...scriptTables, ...(clusterTables ?? [])].map(({ name, columns }) => [name, columns.map((column) => column.name)]));
+  const names = JSON.stringify(
+    [...scriptTables, ...(clusterTables ?? [])].map(({ name, columns }) => [name, columns.map((column) => column.name)]),
+  );
   const completion = useMemo(() => Object.fromEntries(JSON.parse(names) as [string, string[]][]), [names]);
   return { scriptTables, clusterTables, udfs: udfs.data?.data, completion, refresh };
 }

@@ -59,7 +59,12 @@ export function usePreview(): Preview {
   return { ...state, start, stop };
 }
 
-async function runPreview(draft: Draft, enableSinks: boolean, signal: AbortSignal, update: (change: Partial<State>) => void): Promise<void> {
+async function runPreview(
+  draft: Draft,
+  enableSinks: boolean,
+  signal: AbortSignal,
+  update: (change: Partial<State>) => void,
+): Promise<void> {
   const body = { query: draft.query, udfs: udfsOf(draft), enable_sinks: enableSinks };
   const pipeline = await request<Pipeline>("/pipelines/preview", { method: "POST", body });
   const stop = () => void request(`/pipelines/${pipeline.id}`, { method: "PATCH", body: { stop: "immediate" } }).catch(() => undefined);

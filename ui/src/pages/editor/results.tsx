@@ -93,7 +93,9 @@ function RowsPanel({ preview }: { readonly preview: Preview }) {
   if (preview.phase === "starting" || preview.phase === "running") {
     return (
       <Empty icon="clock" title={preview.state === "Running" ? "Waiting for rows" : "Starting the preview"}>
-        {preview.state === "Running" ? "The query runs. Windows give their rows when they end." : "The query is compiled and its worker is started."}
+        {preview.state === "Running"
+          ? "The query runs. Windows give their rows when they end."
+          : "The query is compiled and its worker is started."}
       </Empty>
     );
   }
@@ -127,7 +129,13 @@ function ProblemsPanel({ findings, udfErrors, onFinding }: ProblemsPanelProps) {
     <ul class="problems">
       {findings.map((finding, i) => (
         <li key={`${finding.code}-${i}`}>
-          <button type="button" class="problem" data-severity={finding.severity} onClick={() => onFinding(finding)} disabled={finding.span === undefined}>
+          <button
+            type="button"
+            class="problem"
+            data-severity={finding.severity}
+            onClick={() => onFinding(finding)}
+            disabled={finding.span === undefined}
+          >
             <Icon name={finding.severity === "error" ? "error" : "warning"} />
             <span class="problem-text">
               <span>{finding.message}</span>

@@ -75,5 +75,7 @@ export function StartDialog({ draft, from, suggestedName, hasErrors, onClose }: 
 /** What is wrong with a number that was typed, if anything is. */
 export function wholeNumberError(text: string, min: number, max: number): string | undefined {
   const value = Number(text);
-  return text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max ? undefined : `A whole number from ${min} to ${max}.`;
+  return text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max
+    ? undefined
+    : `A whole number from ${min} to ${max}.`;
 }

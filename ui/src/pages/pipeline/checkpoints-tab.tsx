@@ -28,7 +28,8 @@ export function CheckpointsTab({ pipeline, jobPath }: TabProps) {
       </Empty>
     );
   }
-  const selected = newestFirst.find(({ epoch }) => epoch === chosen) ?? newestFirst.find(({ finish_time }) => finish_time !== null) ?? newestFirst[0];
+  const selected =
+    newestFirst.find(({ epoch }) => epoch === chosen) ?? newestFirst.find(({ finish_time }) => finish_time !== null) ?? newestFirst[0];
   return (
     <div class="checkpoints">
       <ul class="epochs" aria-label="Epochs">
@@ -42,7 +43,9 @@ export function CheckpointsTab({ pipeline, jobPath }: TabProps) {
             >
               <span class="epoch-number num">{checkpoint.epoch}</span>
               <span class="epoch-time num muted">{formatTime(checkpoint.start_time)}</span>
-              <span class="num">{checkpoint.finish_time === null ? "…" : formatDuration(checkpoint.finish_time - checkpoint.start_time)}</span>
+              <span class="num">
+                {checkpoint.finish_time === null ? "…" : formatDuration(checkpoint.finish_time - checkpoint.start_time)}
+              </span>
             </button>
           </li>
         ))}
@@ -83,7 +86,10 @@ function CheckpointDetail({ checkpoint, graph, jobPath }: CheckpointDetailProps)
       <dl class="checkpoint-facts num">
         <Fact label="Started" value={formatTime(checkpoint.start_time)} />
         <Fact label="Finished" value={formatTime(checkpoint.finish_time)} />
-        <Fact label="Duration" value={checkpoint.finish_time === null ? "–" : formatDuration(checkpoint.finish_time - checkpoint.start_time)} />
+        <Fact
+          label="Duration"
+          value={checkpoint.finish_time === null ? "–" : formatDuration(checkpoint.finish_time - checkpoint.start_time)}
+        />
         <Fact label="Written" value={formatBytes(checkpoint.written_bytes)} />
         <Fact label="State" value={formatBytes(checkpoint.state_bytes)} />
         <Fact label="Store" value={checkpoint.backend} />

@@ -33,7 +33,13 @@ export function PipelineHead({ pipeline, job, refresh }: HeadProps) {
   const menu = [
     { label: "Edit…", icon: "edit", onSelect: () => setDialog("edit") },
     { label: "Restart", icon: "restart", onSelect: () => setDialog("restart") },
-    { label: "Restart without state…", icon: "restart", tone: "danger", disabled: !ended, onSelect: () => setDialog("restart-without-state") },
+    {
+      label: "Restart without state…",
+      icon: "restart",
+      tone: "danger",
+      disabled: !ended,
+      onSelect: () => setDialog("restart-without-state"),
+    },
     { label: "Copy", icon: "copy", onSelect: () => navigate(paths.editor(pipeline.id)) },
     { label: "Delete…", icon: "trash", tone: "danger", disabled: !ended, onSelect: () => setDialog("delete") },
   ] as const;
@@ -56,7 +62,12 @@ export function PipelineHead({ pipeline, job, refresh }: HeadProps) {
       </div>
       {dialog === "edit" && <EditDialog pipeline={pipeline} onClose={() => setDialog(undefined)} onDone={refresh} />}
       {(dialog === "restart" || dialog === "restart-without-state") && (
-        <RestartDialog pipeline={pipeline} ignoreState={dialog === "restart-without-state"} onClose={() => setDialog(undefined)} onDone={refresh} />
+        <RestartDialog
+          pipeline={pipeline}
+          ignoreState={dialog === "restart-without-state"}
+          onClose={() => setDialog(undefined)}
+          onDone={refresh}
+        />
       )}
       {dialog === "delete" && <DeletePipelineDialog pipeline={pipeline} onClose={() => setDialog(undefined)} />}
     </header>
@@ -126,7 +137,16 @@ function EditDialog({ pipeline, onClose, onDone }: ActionDialogProps) {
   return (
     <FormDialog title={`Edit ${pipeline.name}`} submit="Save" disabled={isWrong} onClose={onClose} onSubmit={save}>
       <div class="field-pair">
-        <TextField label="Parallelism" type="number" min={1} max={4096} value={parallelism} error={parallelismError} onText={setParallelism} autoFocus />
+        <TextField
+          label="Parallelism"
+          type="number"
+          min={1}
+          max={4096}
+          value={parallelism}
+          error={parallelismError}
+          onText={setParallelism}
+          autoFocus
+        />
         <TextField
           label="Checkpoint every"
           hint="Seconds."
@@ -138,7 +158,9 @@ function EditDialog({ pipeline, onClose, onDone }: ActionDialogProps) {
           onText={setInterval}
         />
       </div>
-      <p class="muted small">A running pipeline takes a checkpoint, moves its state and goes on with the new parallelism; no row is lost.</p>
+      <p class="muted small">
+        A running pipeline takes a checkpoint, moves its state and goes on with the new parallelism; no row is lost.
+      </p>
     </FormDialog>
   );
 }
@@ -158,8 +180,8 @@ function RestartDialog({ pipeline, ignoreState, onClose, onDone }: ActionDialogP
     >
       {ignoreState ? (
         <Note tone="warn">
-          The pipeline begins anew: sources are read from their configured start, counts and windows start empty, and rows may be written a second
-          time. Its checkpoints are not used again.
+          The pipeline begins anew: sources are read from their configured start, counts and windows start empty, and rows may be written a
+          second time. Its checkpoints are not used again.
         </Note>
       ) : (
         <p class="muted">It stops with a checkpoint and goes on from there with new workers.</p>

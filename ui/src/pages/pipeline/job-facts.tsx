@@ -30,7 +30,9 @@ export function JobFacts({ pipeline, job }: { readonly pipeline: Pipeline; reado
         <dt>Parallelism</dt>
         <dd class="num">
           {pipeline.parallelism}
-          {typeof job?.running_parallelism === "number" && job.running_parallelism !== pipeline.parallelism && `, running with ${job.running_parallelism}`}
+          {typeof job?.running_parallelism === "number" &&
+            job.running_parallelism !== pipeline.parallelism &&
+            `, running with ${job.running_parallelism}`}
         </dd>
         <dt>Tasks</dt>
         <dd class="num">{formatCount(job?.tasks)}</dd>

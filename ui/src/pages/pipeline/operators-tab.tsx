@@ -1,7 +1,7 @@
 /**
  * The dataflow while it runs: the graph with rates and backpressure, and beside it the chosen operator, or why there is no output.
  */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { usePolled } from "../../api/polling.ts";
 import type { Collection, OperatorMetricGroup, OperatorStatus } from "../../api/shapes.ts";
 import { DataflowGraph } from "../../charts/dataflow-graph.tsx";
@@ -23,6 +23,11 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
   const statuses = usePolled<Collection<OperatorStatus>>(`${jobPath}/operators`, STATUS_MS);
   const groups = metrics.data?.data ?? NO_GROUPS;
   const loads = useMemo(() => (isLive ? nodeLoads(groups) : undefined), [groups, isLive]);
+  const side = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the details are below the graph.
+    if (selected !== undefined && matchMedia("(max-width: 760px)").matches) side.current?.scrollIntoView({ behavior: "smooth" });
+  }, [selected]);
   const node = pipeline.graph.nodes.find(({ node_id }) => node_id === selected);
   return (
     <div class="operators">
@@ -34,7 +39,7 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
           onSelect={(id) => setSelected(id === selected ? undefined : id)}
         />
       </section>
-      <aside class="operators-side" aria-label="Details">
+      <aside class="operators-side" ref={side} aria-label="Details">
         {node === undefined ? (
           <>
             <OutputFindings jobPath={jobPath} graph={pipeline.graph} onSelect={setSelected} />

@@ -4,7 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, messageOf } from "../../api/client.ts";
-import { NO_ROWS, newTail, type OutputRows, readTail, ROWS_MAX } from "../../api/output-rows.ts";
+import { NO_ROWS, newTail, type OutputRows, ROWS_MAX, readTail } from "../../api/output-rows.ts";
 import { isTerminal } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
 import { Empty } from "../../components/empty.tsx";
@@ -28,7 +28,12 @@ export function OutputsTab({ pipeline, job, jobPath }: TabProps) {
       ended={job !== undefined && isTerminal(job.state)}
       choice={
         sinks.length > 1 && (
-          <select class="input output-choice" aria-label="Output" value={vertex} onChange={(event) => setVertex(Number(event.currentTarget.value))}>
+          <select
+            class="input output-choice"
+            aria-label="Output"
+            value={vertex}
+            onChange={(event) => setVertex(Number(event.currentTarget.value))}
+          >
             {sinks.map((sink) => (
               <option key={sink.node_id} value={sink.node_id}>
                 {sink.description}
@@ -93,7 +98,11 @@ function Tail({ path, ended, choice }: TailProps) {
           <Note tone="bad">{error}</Note>
         </div>
       )}
-      {rows.count === 0 ? <NoRows ended={ended} tailing={tailing} failed={error !== undefined} /> : <RowGrid output={rows} label="Rows of the output" />}
+      {rows.count === 0 ? (
+        <NoRows ended={ended} tailing={tailing} failed={error !== undefined} />
+      ) : (
+        <RowGrid output={rows} label="Rows of the output" />
+      )}
     </div>
   );
 }

@@ -10,7 +10,14 @@ import { formatAgo, formatTime } from "../../format.ts";
 import type { TabProps } from "./page.tsx";
 
 const WORKERS_MS = 3000;
-const TONES: Readonly<Record<string, Tone>> = { running: "ok", registered: "accent", starting: "accent", placing: "accent", stopping: "warn", lost: "bad" };
+const TONES: Readonly<Record<string, Tone>> = {
+  running: "ok",
+  registered: "accent",
+  starting: "accent",
+  placing: "accent",
+  stopping: "warn",
+  lost: "bad",
+};
 
 /** The tab. */
 export function WorkersTab({ jobPath }: TabProps) {
@@ -53,14 +60,16 @@ export function WorkersTab({ jobPath }: TabProps) {
               </td>
               <td class="num right">{worker.run_id}</td>
               <td class="num right hide-phone">{worker.slots}</td>
-              <td class="hide-phone">
+              <td class="nowrap hide-phone">
                 <div class="cell-name">
                   <span>{worker.node_id ?? "–"}</span>
                   <span class="mono">{[worker.handle, worker.admin_address].filter((text) => text !== null).join(" · ")}</span>
                 </div>
               </td>
-              <td class="num muted hide-phone">{formatTime(worker.started_at)}</td>
-              <td class="num">{worker.ended_at === null ? (worker.heartbeat_at === null ? "–" : formatAgo(worker.heartbeat_at)) : "ended"}</td>
+              <td class="num muted nowrap hide-phone">{formatTime(worker.started_at)}</td>
+              <td class="num nowrap">
+                {worker.ended_at === null ? (worker.heartbeat_at === null ? "–" : formatAgo(worker.heartbeat_at)) : "ended"}
+              </td>
             </tr>
           ))}
         </tbody>

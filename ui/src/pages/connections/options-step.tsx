@@ -1,0 +1,70 @@
+/**
+ * Whether the table is read or written, and the connector's own options, from its schema.
+ */
+import { usePolled } from "../../api/polling.ts";
+import type { JsonSchema, TableType } from "../../api/shapes.ts";
+import { Button } from "../../components/button.tsx";
+import { missingFields, SchemaForm } from "../../components/schema-form.tsx";
+import type { StepProps } from "./wizard.tsx";
+
+/** The step. */
+export function OptionsStep({ connector, draft, onChange, onNext }: StepProps) {
+  const uses = (["source", "sink", "lookup"] as const).filter((use) => connector[use]);
+  const schema = optionsFor(JSON.parse(connector.table_config) as JsonSchema, draft.tableType);
+  const { data } = usePolled<{ readonly values: Readonly<Record<string, readonly string[]>> }>(
+    draft.profileId === undefined ? undefined : `/connection_profiles/${draft.profileId}/autocomplete`,
+    0,
+  );
+  const isComplete = missingFields(schema, draft.config).length === 0;
+  const next = (event: Event) => {
+    event.preventDefault();
+    if (isComplete) onNext();
+  };
+  return (
+    <form class="stack" onSubmit={next}>
+      {uses.length > 1 && (
+        <fieldset class="segments">
+          <legend class="visually-hidden">Use</legend>
+          {uses.map((use) => (
+            <label key={use} class="segment" data-checked={draft.tableType === use}>
+              <input
+                type="radio"
+                name="use"
+                class="visually-hidden"
+                checked={draft.tableType === use}
+                onChange={() => onChange({ ...draft, tableType: use })}
+              />
+              {USES[use]}
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {Object.keys(schema.properties ?? {}).length === 0 ? (
+        <p class="muted">This connector has no options.</p>
+      ) : (
+        <SchemaForm
+          schema={schema}
+          value={draft.config}
+          completions={data?.values ?? {}}
+          onChange={(config) => onChange({ ...draft, config })}
+        />
+      )}
+      <div class="row">
+        <Button type="submit" tone="primary" disabled={!isComplete}>
+          Next
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+const USES: Readonly<Record<TableType, string>> = { source: "Read from it", sink: "Write to it", lookup: "Look up in it" };
+
+/** The schema without options that make no sense for this use. */
+export function optionsFor(schema: JsonSchema, use: TableType): JsonSchema {
+  const properties = Object.entries(schema.properties ?? {}).filter(([name, option]) => {
+    if (option.uses !== undefined) return option.uses.includes(use);
+    return use === "source" ? !name.startsWith("sink.") : !name.startsWith("source.");
+  });
+  return { ...schema, properties: Object.fromEntries(properties) };
+}
