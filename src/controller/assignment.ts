@@ -80,6 +80,7 @@ function runSettings({ settings, stateUrl, preview }: RunPlan): RunSettings {
     orphanTimeoutMs: settings["worker.orphan-timeout"],
     previewRows: preview ? PREVIEW_ROWS : UNLIMITED_ROWS,
     previewRowsPerSecond: PREVIEW_ROWS_PER_SECOND,
+    previewWaits: preview,
   };
 }
 

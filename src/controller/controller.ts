@@ -64,7 +64,7 @@ export class Controller implements Service {
 
   /** Whether it leads now. */
   get leads(): boolean {
-    return this.#leader !== undefined;
+    return this.#leader?.active === true;
   }
 
   /** What it is and does, for people. */

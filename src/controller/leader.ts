@@ -2,6 +2,7 @@
  * One term of leading: reads all jobs, drives each by a `JobDriver`, keeps looking for what users changed, and writes what they see. Built
  * anew for every term; nothing of it outlives one.
  */
+import { setMaxListeners } from "node:events";
 import { toAppError } from "../core/errors.ts";
 import type { JobId } from "../core/ids.ts";
 import { withRetry } from "../core/retry.ts";
@@ -68,11 +69,12 @@ export class Leader {
   async run(stop: AbortSignal): Promise<void> {
     const { term, clock, scheduler, logger, metrics } = this.#context;
     const over = AbortSignal.any([stop, term.signal]);
+    setMaxListeners(0, over, term.signal);
     const unobserve = scheduler.observe((event) => this.#observed(event));
     metrics.leader.set(1);
     metrics.leaderEpoch.set(Number(term.epoch));
     try {
-      await this.#takeOver(over);
+      await Promise.race([this.#takeOver(over), aborted(over)]);
       const loops = [
         this.#every(over, TICK_MS, async () => this.#tick()),
         this.#every(over, POLL_MS, () => this.#poll(), this.#listener),
@@ -82,17 +84,22 @@ export class Leader {
         this.#housekeeping.run(over),
         this.#listener.run(over),
       ];
-      await Promise.all(loops);
+      // A statement that the database does not answer must not keep this leader from letting go: its loops end by themselves later.
+      await Promise.race([Promise.all(loops), aborted(term.signal)]);
     } catch (error) {
       if (!over.aborted) logger.error("the leader failed", { error: toAppError(error) });
     } finally {
       this.#ready = false;
       unobserve();
-      await this.#output.settled();
-      if (term.valid) await Promise.race([this.#context.projections.flush(), clock.sleep(1_000)]);
+      if (term.valid) await Promise.race([this.#writeLast(), clock.sleep(1_000, term.signal)]);
       for (const job of this.#jobs.values()) job.release();
       metrics.reset();
     }
+  }
+
+  async #writeLast(): Promise<void> {
+    await this.#output.settled();
+    await this.#context.projections.flush();
   }
 
   async #takeOver(over: AbortSignal): Promise<void> {
@@ -259,6 +266,11 @@ export class Leader {
     for (const job of this.#jobs.values()) job.drain(mode);
   }
 
+  /** Whether jobs are taken over and the term holds. */
+  get active(): boolean {
+    return this.#ready && this.#context.term.valid;
+  }
+
   /** Whether no run has a worker any more. */
   get idle(): boolean {
     return this.#ready && [...this.#jobs.values()].every((job) => job.settledRun);
@@ -290,6 +302,13 @@ export class Leader {
   closed(session: WorkerSession): void {
     this.#jobs.get(session.fence.jobId as JobId)?.effects.closed(session);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 /** Workers of runs that are over: of earlier ones, and of the newest if the job has come to rest. */

@@ -70,6 +70,11 @@ export class ScriptedWorker {
     }
   }
 
+  /** Endpoints of controllers, as if a welcome had named them. */
+  knows(endpoints: readonly string[]): void {
+    this.#endpoints = endpoints;
+  }
+
   /** Sends rows of the sink. */
   preview(rows: readonly string[]): void {
     const value = { vertex: SINK, subtask: this.subtasks[0] ?? 0, firstRow: this.#rows, rows, dropped: 0n };
