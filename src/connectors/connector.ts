@@ -33,6 +33,8 @@ export interface PreviewOutput {
   /** Rows in all. */
   readonly rows: number;
   readonly rowsPerSecond: number;
+  /** Whether rows that come faster wait; otherwise they are left out. */
+  readonly waits: boolean;
   send(batch: PreviewBatch): void;
 }
 

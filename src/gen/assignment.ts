@@ -62,8 +62,10 @@ export interface RunSettings {
   readonly orphanTimeoutMs: number;
   /** Most rows a preview sink sends in all; 0: none. */
   readonly previewRows: number;
-  /** Rows a preview sink sends in a second at most; what comes faster waits. */
+  /** Rows a preview sink sends in a second at most. */
   readonly previewRowsPerSecond: number;
+  /** Whether rows that come faster wait, so that a small result is shown whole; otherwise they are left out, so that nothing is held back. */
+  readonly previewWaits: boolean;
 }
 
 /** A secret by name. Resolved in the worker; its value is never in a message, a job spec or a log. */
@@ -240,6 +242,7 @@ function createBaseRunSettings(): RunSettings {
     orphanTimeoutMs: 0,
     previewRows: 0,
     previewRowsPerSecond: 0,
+    previewWaits: false,
   };
 }
 
@@ -295,6 +298,9 @@ export const RunSettings: MessageFns<RunSettings> = {
     }
     if (message.previewRowsPerSecond !== 0) {
       writer.uint32(112).uint32(message.previewRowsPerSecond);
+    }
+    if (message.previewWaits !== false) {
+      writer.uint32(120).bool(message.previewWaits);
     }
     return writer;
   },
@@ -424,6 +430,14 @@ export const RunSettings: MessageFns<RunSettings> = {
             message.previewRowsPerSecond = reader.uint32();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.previewWaits = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -461,6 +475,7 @@ export const RunSettings: MessageFns<RunSettings> = {
     message.orphanTimeoutMs = object.orphanTimeoutMs ?? 0;
     message.previewRows = object.previewRows ?? 0;
     message.previewRowsPerSecond = object.previewRowsPerSecond ?? 0;
+    message.previewWaits = object.previewWaits ?? false;
     return message;
   },
 };

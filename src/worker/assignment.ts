@@ -136,7 +136,7 @@ function acceptSettings(settings: RunSettings): AcceptedSettings {
     stuckMs,
     stateUrl: stateUrl === "" ? undefined : stateUrl,
     absence: { pauseMs: settings.controllerAbsenceLimitMs, orphanMs: settings.orphanTimeoutMs },
-    preview: { rows: settings.previewRows, rowsPerSecond: settings.previewRowsPerSecond },
+    preview: { rows: settings.previewRows, rowsPerSecond: settings.previewRowsPerSecond, waits: settings.previewWaits },
   };
 }
 

@@ -46,6 +46,8 @@ export interface PreviewLimits {
   /** Rows in all; 0: none. */
   readonly rows: number;
   readonly rowsPerSecond: number;
+  /** Whether rows that come faster wait; otherwise they are left out. */
+  readonly waits: boolean;
 }
 
 /** What a worker is started with. */

@@ -226,6 +226,7 @@ export class ScriptedRun {
         orphanTimeoutMs: 60_000,
         previewRows: 100,
         previewRowsPerSecond: 1000,
+        previewWaits: true,
         ...settings,
       }),
       ...(restored === undefined

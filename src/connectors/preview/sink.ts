@@ -1,6 +1,6 @@
 /**
- * Hands rows to whoever watches the job, no faster than they can be looked at and no more than they can be kept: what comes faster waits, so
- * that a small result is shown whole; what comes after the limit is counted and dropped. At least once; a row keeps its number over a
+ * Hands rows to whoever watches the job, no faster than they can be looked at and no more than they can be kept. What comes faster waits, if
+ * a small result is to be shown whole, or is left out; what comes after the limit is left out, and counted. At least once; a row keeps its number over a
  * restore, so that showing it twice changes nothing.
  */
 
@@ -17,7 +17,7 @@ const SECOND_MS = 1000;
 export class PreviewSink implements Sink {
   readonly #output: PreviewOutput;
   readonly #clock: Clock;
-  /** Rows so far, dropped ones included. */
+  /** Rows so far, those left out included. */
   #rows = 0;
   #dropped = 0;
   #toldDropped = 0;
@@ -32,46 +32,37 @@ export class PreviewSink implements Sink {
 
   async open(restored: readonly SinkCommit[] | undefined): Promise<void> {
     for (const { rows } of restored ?? []) this.#rows = Math.max(this.#rows, Number(rows));
-    this.#dropped = Math.max(0, this.#rows - this.#output.rows);
   }
 
   async write(bytes: Uint8Array, rows: number): Promise<void> {
-    if (this.#rows >= this.#output.rows) {
-      this.#rows += rows;
-      this.#dropped += rows;
-      return;
-    }
+    const end = this.#rows + rows;
     // The bytes are the slot's: they are read before anything is waited for.
-    const texts = splitRows(bytes);
-    for (let at = 0; at < texts.length; ) {
-      const left = this.#output.rows - this.#rows;
-      if (left <= 0) {
-        this.#rows += texts.length - at;
-        this.#dropped += texts.length - at;
-        return;
-      }
-      const room = await this.#room();
-      const batch = texts.slice(at, at + Math.min(room, left, BATCH_ROWS));
-      this.#output.send({ firstRow: this.#rows, rows: batch, dropped: this.#dropped });
-      this.#rows += batch.length;
-      this.#sentInWindow += batch.length;
-      at += batch.length;
+    const texts = splitRows(bytes, Math.max(0, this.#output.rows - this.#rows));
+    while (texts.length > 0) {
+      const room = this.#room();
+      if (room > 0) this.#send(texts.splice(0, Math.min(room, BATCH_ROWS)));
+      else if (this.#output.waits && !this.#closed) await this.#clock.sleep(this.#windowMs + SECOND_MS - this.#clock.elapsedMs());
+      else break;
     }
+    this.#dropped += end - this.#rows;
+    this.#rows = end;
   }
 
-  /** Rows that may be sent now, at least one; waits until then. */
-  async #room(): Promise<number> {
-    const perSecond = Math.max(1, this.#output.rowsPerSecond);
-    for (;;) {
-      const nowMs = this.#clock.elapsedMs();
-      if (nowMs - this.#windowMs >= SECOND_MS) {
-        this.#windowMs = nowMs;
-        this.#sentInWindow = 0;
-      }
-      const room = perSecond - this.#sentInWindow;
-      if (room > 0 || this.#closed) return Math.max(1, room);
-      await this.#clock.sleep(SECOND_MS - (nowMs - this.#windowMs));
+  #send(rows: readonly string[]): void {
+    this.#output.send({ firstRow: this.#rows, rows, dropped: this.#dropped });
+    this.#rows += rows.length;
+    this.#sentInWindow += rows.length;
+    this.#toldDropped = this.#dropped;
+  }
+
+  /** Rows that may be sent in this second. */
+  #room(): number {
+    const nowMs = this.#clock.elapsedMs();
+    if (nowMs - this.#windowMs >= SECOND_MS) {
+      this.#windowMs = nowMs;
+      this.#sentInWindow = 0;
     }
+    return Math.max(1, this.#output.rowsPerSecond) - this.#sentInWindow;
   }
 
   /** Says how many rows have been left out, once it has changed. */
