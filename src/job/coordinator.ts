@@ -2,7 +2,7 @@
  * Decides what a run does about epochs: when one begins, when it is complete, when its sinks may commit, and how a run ends. Pure: events in,
  * a new state and effects out; reports' contents, files and clocks are the caller's.
  *
- * An epoch is complete when every vertex of every subtask has reported it and all earlier epochs are complete. Completion is an effect (the
+ * An epoch is complete when every vertex of every subtask has reported it and all earlier epochs are published. Completion is an effect (the
  * manifest and the record have to be written); only its success lets the sinks commit.
  */
 import { assert } from "../core/assert.ts";
@@ -233,10 +233,13 @@ function vertexReported(state: CoordinatorState, at: { epoch: number; vertex: nu
   return advance(update(opened(state, at.epoch), at.epoch, (open) => ({ ...open, reports: mark(open.reports, index) })));
 }
 
-/** Completes the oldest open epoch if all its reports are in. */
+/**
+ * Completes the oldest open epoch if all its reports are in. An epoch whose commits are under way holds the next one back: a restore makes the
+ * commits of the newest complete epoch again, and no others.
+ */
 function advance(state: CoordinatorState): CoordinatorStep {
   const { vertices, parallelism } = state.config;
-  const oldest = state.open.find((open) => open.phase !== "committing");
+  const oldest = state.open[0];
   if (oldest === undefined || oldest.phase !== "collecting" || oldest.reports.count < vertices * parallelism) return { state, effects: [] };
   // A slot that has ended before this epoch began reported its end state: nothing can follow it.
   const final = allEnded(state) && oldest.epoch === state.lastEpoch;
@@ -248,8 +251,7 @@ function epochRecorded(state: CoordinatorState, epoch: number): CoordinatorStep 
   const open = state.open.find((candidate) => candidate.epoch === epoch);
   if (open?.phase !== "completing" || state.phase === "closing") return { state, effects: [] };
   const recorded = update({ ...state, complete: epoch }, epoch, (at) => ({ ...at, phase: "committing" }));
-  const next = advance(recorded);
-  return { state: next.state, effects: [{ kind: "commit", epoch }, ...next.effects] };
+  return { state: recorded, effects: [{ kind: "commit", epoch }] };
 }
 
 /** Its reports are not repeated any more: what the former controller has recorded is taken as it is. */
@@ -258,8 +260,7 @@ function epochKnownComplete(before: CoordinatorState, epoch: number): Coordinato
   const state = opened(before, epoch);
   const known = state.open.filter((open) => open.epoch <= epoch && open.phase !== "committing").map((open) => open.epoch);
   const open = state.open.map((at): OpenEpoch => (at.epoch <= epoch ? { ...at, phase: "committing" } : at));
-  const next = advance({ ...state, open, complete: epoch });
-  return { state: next.state, effects: [...known.map((e): CoordinatorEffect => ({ kind: "commit", epoch: e })), ...next.effects] };
+  return { state: { ...state, open, complete: epoch }, effects: known.map((e): CoordinatorEffect => ({ kind: "commit", epoch: e })) };
 }
 
 function slotCommitted(before: CoordinatorState, epoch: number, subtask: number): CoordinatorStep {
@@ -268,13 +269,12 @@ function slotCommitted(before: CoordinatorState, epoch: number, subtask: number)
   const open = state.open.find((candidate) => candidate.epoch === epoch);
   if (open === undefined || open.commits.count < parallelism) return { state, effects: [] };
   const rest = { ...state, open: state.open.filter((candidate) => candidate.epoch !== epoch) };
-  // A later epoch may be published first; the earlier one still needs what it staged.
+  // Only epochs that another controller recorded can be published in another order.
   const oldest = rest.open[0]?.epoch ?? rest.complete + 1;
   if (oldest <= epoch) return { state: rest, effects: [] };
   const retain: CoordinatorEffect = { kind: "retain", epoch: oldest - 1 };
-  if (rest.lastEpoch === undefined || oldest <= rest.lastEpoch) return { state: rest, effects: [retain] };
-  const last = closing(rest);
-  return { state: last.state, effects: [retain, ...last.effects] };
+  const next = rest.lastEpoch === undefined || oldest <= rest.lastEpoch ? advance(rest) : closing(rest);
+  return { state: next.state, effects: [retain, ...next.effects] };
 }
 
 function slotClosed(state: CoordinatorState): CoordinatorStep {

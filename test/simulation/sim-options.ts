@@ -7,10 +7,11 @@ import type { RunLimits } from "../../src/job/run-event.ts";
 export const PLANTS = [
   "commit-before-record",
   "unfenced-record",
-  "read-before-fence",
   "unfenced-row",
   "lost-staged",
   "forgotten-state",
+  "boastful-worker",
+  "careless-scheduler",
 ] as const;
 
 /** One of `PLANTS`. */

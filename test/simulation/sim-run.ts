@@ -51,7 +51,6 @@ export class SimRun {
   #open(): void {
     const { store } = this.#sim;
     const { fence } = this;
-    if (this.#sim.options.plant === "read-before-fence" && this.#setup.kind === "start-run") return this.#openInWrongOrder();
     store.call(
       this.#controller,
       () => (this.#setup.kind === "start-run" ? this.#sim.takeOver(fence) : store.record),
@@ -67,17 +66,6 @@ export class SimRun {
         this.#begin(answer.value);
       },
     );
-  }
-
-  /** A planted bug: the restore point is found first, what is recorded in between is dropped. */
-  #openInWrongOrder(): void {
-    const { store } = this.#sim;
-    const read = store.record;
-    this.#controller.post(300, () => {
-      if (this.#over) return;
-      store.record = { fence: this.fence, epochs: read.epochs };
-      this.#begin(store.record);
-    });
   }
 
   #begin(record: SimRecord): void {

@@ -96,7 +96,7 @@ export class SimScheduler extends Service {
     const { world } = this.#sim;
     const { process } = placed;
     if (process === undefined) {
-      placed.gone = true;
+      if (this.#sim.options.plant !== "careless-scheduler") placed.gone = true;
       return;
     }
     if (!force) process.terminate();

@@ -272,7 +272,9 @@ export class SimWorker extends Actor {
     this.#countsUpTo(epoch);
     for (const slot of this.#slots) {
       const own = staged.find(({ subtask }) => subtask === slot.subtask);
-      this.post(this.world.prng.below(400), () => {
+      if (this.#sim.options.plant === "boastful-worker") this.#say({ kind: "committed", subtask: slot.subtask, epoch });
+      // Publishing can take as long as an interval, or several.
+      this.post(this.world.prng.below(this.world.prng.chance(1, 5) ? 8000 : 400), () => {
         if (own !== undefined) this.#sim.sink.publish(this.fence, epoch, own);
         slot.publish(epoch);
         this.#say({ kind: "committed", subtask: slot.subtask, epoch });

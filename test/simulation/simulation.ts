@@ -171,7 +171,7 @@ export class Simulation {
       case "few-slots":
         scheduler.capacity = prng.below(this.options.capacity + 1);
         world.after(prng.between(1, 60) * 1000, () => {
-          scheduler.capacity = this.options.capacity;
+          if (world.faulty) scheduler.capacity = this.options.capacity;
         });
     }
   }

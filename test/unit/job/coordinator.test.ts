@@ -60,8 +60,9 @@ describe("coordinator", () => {
     driver.feed({ kind: "epoch-started", epoch: 1 }, { kind: "epoch-started", epoch: 2 });
     expect(driver.reportAll(2)).to.deep.equal([]);
     expect(driver.reportAll(1)).to.deep.equal([{ kind: "complete", epoch: 1, final: false }]);
-    expect(driver.feed({ kind: "epoch-recorded", epoch: 1 })).to.deep.equal([
-      { kind: "commit", epoch: 1 },
+    expect(driver.feed({ kind: "epoch-recorded", epoch: 1 })).to.deep.equal([{ kind: "commit", epoch: 1 }]);
+    expect(driver.commitAll(1)).to.deep.equal([
+      { kind: "retain", epoch: 1 },
       { kind: "complete", epoch: 2, final: false },
     ]);
   });
@@ -86,8 +87,11 @@ describe("coordinator", () => {
     expect(driver.feed({ kind: "stop-requested" })).to.deep.equal([{ kind: "trigger", epoch: 2, stop: true }]);
     driver.reportAll(1);
     driver.feed({ kind: "epoch-recorded", epoch: 1 });
-    expect(driver.commitAll(1)).to.deep.equal([{ kind: "retain", epoch: 1 }]);
     driver.reportAll(2);
+    expect(driver.commitAll(1)).to.deep.equal([
+      { kind: "retain", epoch: 1 },
+      { kind: "complete", epoch: 2, final: false },
+    ]);
     driver.feed({ kind: "epoch-recorded", epoch: 2 });
     expect(driver.commitAll(2).at(-1)).to.deep.equal({ kind: "close", finished: false });
   });
