@@ -20,7 +20,7 @@ import { usePreview } from "./preview.ts";
 import { Results, type ResultTab } from "./results.tsx";
 import { StartDialog } from "./start-dialog.tsx";
 import { ShareUdfDialog, ShowUdfDialog } from "./udf-dialogs.tsx";
-import { codeFindings, useUdfValidation, useValidation } from "./validation.ts";
+import { useUdfValidation, useValidation } from "./validation.ts";
 
 const CATALOG_MS = 10_000;
 const NO_FINDINGS: readonly CodeFinding[] = [];
@@ -77,12 +77,10 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
   const catalog = useCatalog(draft.query);
   const openUdf = file === 0 ? undefined : draft.udfs[file - 1];
   const udfValidation = useUdfValidation(openUdf?.definition);
-  const findings = useMemo(() => codeFindings(validation.findings), [validation.findings]);
-  const hasErrors = validation.findings.some((finding) => finding.severity === "error");
   const isEmpty = draft.query.trim() === "";
 
   const runPreview = () => {
-    const isWrong = hasErrors && !validation.pending;
+    const isWrong = validation.hasErrors && !validation.pending;
     setTab(isWrong ? "problems" : "rows");
     if (!isEmpty && !isWrong) preview.start(draft, false);
   };
@@ -90,10 +88,6 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
     setFile(0);
     // The editor of the query may have to be shown first.
     setTimeout(() => span !== undefined && editor.current?.jumpTo(span.start.offset, span.end.offset));
-  };
-  const openExample = (query: string) => {
-    setFile(0);
-    setDraft({ ...draft, query });
   };
   const insert = (text: string) => editor.current?.insert(text);
 
@@ -119,7 +113,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
             draft={draft}
             file={file}
             udfName={udfValidation?.udf_name ?? undefined}
-            findings={findings}
+            findings={validation.marks}
             tables={catalog.completion}
             handle={editor}
             onFile={setFile}
@@ -146,9 +140,12 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
           from={from}
           name={name}
           openUdf={openUdf?.definition}
-          hasErrors={hasErrors}
+          hasErrors={validation.hasErrors}
           onClose={() => setDialog(undefined)}
-          onQuery={openExample}
+          onQuery={(query) => {
+            setFile(0);
+            setDraft({ ...draft, query });
+          }}
           onUdfs={catalog.refresh}
           onInsert={insert}
         />

@@ -1,7 +1,7 @@
 /**
  * Asks the API what it thinks of the draft, a moment after the last keystroke; the last answer stays until there is a new one.
  */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, request } from "../../api/client.ts";
 import type { Graph, QueryFinding, QueryValidation, UdfValidation } from "../../api/shapes.ts";
 import type { CodeFinding } from "../../components/code-editor.tsx";
@@ -15,13 +15,18 @@ export interface Validation {
   readonly graph: Graph | undefined;
   /** Errors first. */
   readonly findings: readonly QueryFinding[];
+  /** Those with a place, for the editor. */
+  readonly marks: readonly CodeFinding[];
+  readonly hasErrors: boolean;
   /** The draft changed and the answer is still of the one before. */
   readonly pending: boolean;
   /** Why there is no answer. */
   readonly failure: string | undefined;
 }
 
-const NOTHING: Validation = { graph: undefined, findings: [], pending: false, failure: undefined };
+type Answer = Omit<Validation, "marks" | "hasErrors">;
+
+const NOTHING: Answer = { graph: undefined, findings: [], pending: false, failure: undefined };
 
 /** The planner's answer to a draft. */
 export function useValidation(draft: Draft): Validation {
@@ -39,10 +44,13 @@ export function useValidation(draft: Draft): Validation {
       abort.abort();
     };
   }, [draft]);
-  return state;
+  return useMemo(() => {
+    const hasErrors = state.findings.some(({ severity }) => severity === "error");
+    return { ...state, hasErrors, marks: codeFindings(state.findings) };
+  }, [state]);
 }
 
-async function validate(draft: Draft, signal: AbortSignal): Promise<((last: Validation) => Validation) | undefined> {
+async function validate(draft: Draft, signal: AbortSignal): Promise<((last: Answer) => Answer) | undefined> {
   try {
     const answer = await request<QueryValidation>("/pipelines/validate_query", {
       method: "POST",
@@ -67,8 +75,8 @@ export function udfsOf(draft: Draft): readonly { readonly definition: string; re
   return draft.udfs.map(({ definition }) => ({ definition, language: "typescript" }));
 }
 
-/** Findings with places, for the editor. */
-export function codeFindings(findings: readonly QueryFinding[]): readonly CodeFinding[] {
+/** Findings with places. */
+function codeFindings(findings: readonly QueryFinding[]): readonly CodeFinding[] {
   return findings.flatMap(({ span, severity, message, hint, detail }) =>
     span === undefined ? [] : [{ from: span.start.offset, to: span.end.offset, severity, message, hint: hint ?? detail }],
   );

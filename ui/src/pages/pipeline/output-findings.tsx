@@ -6,6 +6,7 @@ import type { Collection, Graph, OutputFinding } from "../../api/shapes.ts";
 import { Note, type Tone } from "../../components/note.tsx";
 
 const FINDINGS_MS = 3000;
+const TITLE = "Why is there no output?";
 const TONES: Readonly<Record<OutputFinding["severity"], Tone>> = { ok: "ok", info: "plain", warning: "warn", error: "bad" };
 
 interface OutputFindingsProps {
@@ -19,9 +20,10 @@ export function OutputFindings({ jobPath, graph, onSelect }: OutputFindingsProps
   const { data, error } = usePolled<Collection<OutputFinding>>(`${jobPath}/why_no_output`, FINDINGS_MS);
   if (data === undefined && error !== undefined) return null;
   const names = new Map(graph.nodes.map((node) => [node.node_id, node.description]));
+  const flows = data?.data.every(({ severity }) => severity === "ok" || severity === "info") === true && data.data.length > 0;
   return (
-    <section class="panel findings" aria-label="Why is there no output?">
-      <h2>Why is there no output?</h2>
+    <section class="panel findings" aria-label={TITLE}>
+      <h2>{flows ? "Output" : TITLE}</h2>
       {data?.data.map((finding, i) => (
         <Note key={`${finding.message}-${i}`} tone={TONES[finding.severity]}>
           {finding.message}
