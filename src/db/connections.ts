@@ -42,7 +42,8 @@ export interface NewProfile extends ProfileRecord {
 export type Deletion = "deleted" | "used" | "absent";
 
 const UNIQUE_VIOLATION = "23505";
-const FOREIGN_KEY_VIOLATION = "23503";
+/** Foreign key and, since PostgreSQL 18, restrict violation. */
+const STILL_USED: ReadonlySet<string | undefined> = new Set(["23503", "23001"]);
 
 /** All profiles by name. */
 export async function listProfiles(db: Database): Promise<ProfileRecord[]> {
@@ -178,7 +179,7 @@ async function deleteUnlessUsed(db: Database, table: string, id: string): Promis
   try {
     return (await db(table).where({ id }).delete()) === 1 ? "deleted" : "absent";
   } catch (error) {
-    if (sqlState(error) === FOREIGN_KEY_VIOLATION) return "used";
+    if (STILL_USED.has(sqlState(error))) return "used";
     throw databaseError(`deleting from ${table}`, error);
   }
 }

@@ -4,8 +4,10 @@
  *
  * Deleted pipelines keep their rows (`deleted_at`), so that checkpoints and logs of them can still be cleaned up.
  */
+
+import { userError } from "../core/errors.ts";
 import type { Database } from "./connection.ts";
-import { databaseError } from "./database-error.ts";
+import { databaseError, sqlState } from "./database-error.ts";
 import { JOBS_CHANNEL } from "./jobs.ts";
 import { microsOf, optionalNumber, readNumber } from "./row-values.ts";
 
@@ -120,6 +122,8 @@ export interface PageRequest {
   readonly after: string | undefined;
   readonly limit: number;
 }
+
+const FOREIGN_KEY_VIOLATION = "23503";
 
 const COLUMNS = `p.id, p.name, p.query, p.udfs, p.program, p.preview, p.state_url, p.tags, p.created_by, ${microsOf("p.created_at")} as created_us,
   j.id as job_id, j.desired_stop, j.desired_parallelism, j.desired_checkpoint_interval_us, j.desired_env_vars, j.desired_scheduler_config,
@@ -254,7 +258,7 @@ export async function countJobStates(db: Database): Promise<ReadonlyMap<string, 
   }
 }
 
-/** Stores a pipeline and its job, which the controller starts. */
+/** Stores a pipeline and its job, which the controller starts. Throws `not-found` if a connection table was deleted meanwhile. */
 export async function insertPipeline(db: Database, pipeline: NewPipeline): Promise<void> {
   try {
     await db.transaction(async (t) => {
@@ -286,6 +290,9 @@ export async function insertPipeline(db: Database, pipeline: NewPipeline): Promi
       await notify(t, pipeline.jobId);
     });
   } catch (error) {
+    if (sqlState(error) === FOREIGN_KEY_VIOLATION) {
+      throw userError("not-found", "a connection table of the query was deleted meanwhile", { cause: error });
+    }
     throw databaseError("creating a pipeline", error);
   }
 }
