@@ -5,6 +5,7 @@
 import yargs, { type Argv } from "yargs";
 import type { CommandSet, Finish } from "./command-set.ts";
 import { engineCommands } from "./engine-commands.ts";
+import { operateCommands } from "./operate-commands.ts";
 import { EXIT } from "./output.ts";
 import { release } from "./release.ts";
 import { STDIN } from "./script.ts";
@@ -14,7 +15,7 @@ import { type CommandNames, usageError } from "./usage.ts";
 const HELP_WIDTH = 110;
 
 /** All commands, in the order of `--help`. */
-const SETS: readonly CommandSet[] = [engineCommands, serviceCommands];
+const SETS: readonly CommandSet[] = [engineCommands, serviceCommands, operateCommands];
 
 const NAMES: CommandNames = {
   commands: SETS.flatMap(({ options }) => Object.keys(options)),

@@ -1,0 +1,59 @@
+/** Commands for whoever operates a cluster: backup, restore, support-bundle. */
+import { resolve } from "node:path";
+import type { Argv } from "yargs";
+import type { LoadedConfig } from "../core/config.ts";
+import { single } from "./arguments.ts";
+import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
+
+const STATE = {
+  ...CONFIG,
+  "state-dir": { type: "string", requiresArg: true, describe: "state directory of the cluster; .local/state/wadi by default" },
+} as const;
+const BUNDLE = {
+  ...STATE,
+  out: { type: "string", requiresArg: true, describe: "file to write; wadi-support-<time>.tar.gz by default" },
+} as const;
+
+async function configured(file: string | undefined, stateDir: string | undefined): Promise<LoadedConfig> {
+  const loaded = await configuration(file);
+  const path = single("state-dir", stateDir);
+  return path === undefined ? loaded : { ...loaded, config: { ...loaded.config, "state-dir": resolve(path) } };
+}
+
+function withArchive<T>(y: Argv<T>, describe: string) {
+  return y.positional("file", { type: "string", demandOption: true, describe });
+}
+
+function register(y: Argv, finish: Finish): Argv {
+  return y
+    .command(
+      "backup <file>",
+      "save a stopped cluster's state directory",
+      (c) => withArchive(c, "archive to write, .tar.gz").options(STATE).epilogue("Stop the cluster first: a directory in use is refused."),
+      async (a) => {
+        const { backup } = await import("./commands/backup.ts");
+        finish(await backup(a.file, await configured(a.config, a["state-dir"])));
+      },
+    )
+    .command(
+      "restore <file>",
+      "make a state directory from a backup",
+      (c) => withArchive(c, "archive that wadi backup wrote").options(STATE),
+      async (a) => {
+        const { restore } = await import("./commands/backup.ts");
+        finish(await restore(a.file, await configured(a.config, a["state-dir"])));
+      },
+    )
+    .command(
+      "support-bundle",
+      "collect logs, settings and states in one file, without secrets",
+      (c) => c.options(BUNDLE).epilogue("Nothing is sent anywhere. WADI_API_TOKEN is used for the API if it is set."),
+      async (a) => {
+        const { supportBundle } = await import("./commands/support-bundle.ts");
+        finish(await supportBundle({ out: single("out", a.out) }, await configured(a.config, a["state-dir"])));
+      },
+    );
+}
+
+/** Commands for operators. */
+export const operateCommands: CommandSet = { options: { backup: STATE, restore: STATE, "support-bundle": BUNDLE }, register };
