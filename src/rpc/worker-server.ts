@@ -140,6 +140,8 @@ class WorkerStream implements WorkerSession {
   /** `opened` has been called. */
   #open = false;
   #over = false;
+  /** The worker has said what is always the last message. */
+  #saidLast = false;
 
   constructor(call: Call, handler: WorkerSessionHandler, options: WorkerServerOptions, owner: StreamOwner) {
     this.peer = call.getPeer();
@@ -154,11 +156,16 @@ class WorkerStream implements WorkerSession {
         this.cut(toAppError(error));
       }
     });
-    call.on("end", () => this.#finish(undefined));
-    call.on("cancelled", () => this.#finish(externalError("connection-lost", `the stream of ${this.#who} broke`)));
+    // A connection that breaks looks like a stream that ends: what was said last tells them apart.
+    call.on("end", () => this.#finish(this.#saidLast ? undefined : this.#broken()));
+    call.on("cancelled", () => this.#finish(this.#broken()));
     call.on("error", (error: Error) =>
       this.#finish(externalError("connection-lost", `the stream of ${this.#who} broke: ${error.message}`)),
     );
+  }
+
+  #broken(): AppError {
+    return externalError("connection-lost", `the stream of ${this.#who} broke`);
   }
 
   get register(): Register {
@@ -214,6 +221,7 @@ class WorkerStream implements WorkerSession {
     if (message.fence?.jobId !== jobId || message.fence.runId !== runId || message.fence.fence !== fence) {
       throw protocolError(`${this.#who} speaks for another run than it registered for`);
     }
+    this.#saidLast = body.$case === "finished" || body.$case === "failed";
     this.#handler.message(this, body);
   }
 

@@ -106,10 +106,8 @@ export class WorkerMetrics {
       counter.inc(labels, Math.max(0, of(progress) - (before === undefined ? 0 : of(before.progress))));
     }
     for (const [name, gauge] of this.#levels) gauge.set(labels, LEVELS[name][1](progress));
-    if (before !== undefined && atMs > before.atMs) {
-      const share = (progress.blockedMs - before.progress.blockedMs) / (atMs - before.atMs);
-      this.#backpressure.set(labels, Math.min(1, Math.max(0, share)));
-    }
+    const share = before === undefined ? 0 : (progress.blockedMs - before.progress.blockedMs) / Math.max(1, atMs - before.atMs);
+    this.#backpressure.set(labels, Math.min(1, Math.max(0, share)));
     const { watermarkNs } = progress;
     if (watermarkNs === BEFORE_TIME || watermarkNs === END_OF_TIME) this.#watermarkLag.remove(labels);
     else this.#watermarkLag.set(labels, Number(this.#clock.nowNs() - watermarkNs) / NS_PER_SECOND);

@@ -1,11 +1,9 @@
 /**
  * Hands rows to whoever watches the job, no faster than they can be looked at and no more than they can be kept. What comes faster waits, if
- * a small result is to be shown whole, or is left out; what comes after the limit is left out, and counted. At least once; a row keeps its number over a
- * restore, so that showing it twice changes nothing.
+ * a small result is to be shown whole, or is left out; what comes after the limit is left out, and counted. At least once; a row keeps its
+ * number over a restore, so that showing it twice changes nothing.
  */
-
-import type { Clock } from "../../core/clock.ts";
-import { systemClock } from "../../core/clock.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
 import type { PreviewOutput, Sink, SinkCommit } from "../connector.ts";
 import { splitRows } from "./rows.ts";
 
@@ -37,7 +35,8 @@ export class PreviewSink implements Sink {
   async write(bytes: Uint8Array, rows: number): Promise<void> {
     const end = this.#rows + rows;
     // The bytes are the slot's: they are read before anything is waited for.
-    const texts = splitRows(bytes, Math.max(0, this.#output.rows - this.#rows));
+    const left = Math.max(0, this.#output.rows - this.#rows);
+    const texts = splitRows(bytes, this.#output.waits ? left : Math.min(left, this.#room()));
     while (texts.length > 0) {
       const room = this.#room();
       if (room > 0) this.#send(texts.splice(0, Math.min(room, BATCH_ROWS)));
