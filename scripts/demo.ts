@@ -1,103 +1,213 @@
 /**
- * `npm run demo`: two real pipelines through the command line, with their rows on the terminal: a file of bicycle trips that ends, then live
- * events until Ctrl-C, which takes a checkpoint. Where nobody can press Ctrl-C (no terminal, or CI is set) it does so itself.
- *
- * What runs is `wadi run`: one process with two slots, no cluster, no web interface; those come with issue 3.
+ * `npm run demo`: a whole cluster on this machine (embedded PostgreSQL, API, controller, worker processes), a pipeline made through the REST
+ * API, its rows on the terminal as they come, and the same in the web interface. Ctrl-C takes a checkpoint and stops everything; where nobody
+ * can press it (no terminal, or CI is set) the demo does so itself.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { once } from "node:events";
+import { mkdirSync, readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { isAbsolute, join } from "node:path";
+import { parseArgs } from "node:util";
+import { type ApiAccess, callApi, type JobAnswer, type PipelineAnswer, readEvents } from "./demo/rest.ts";
 import { ROOT } from "./process.ts";
 
-const HELP = `usage: npm run demo -- [--seconds N]
-  --seconds N   presses Ctrl-C after N seconds of live events (default: only where there is no terminal, after 8)
+const HELP = `usage: npm run demo -- [--once] [--seconds N] [--state-dir DIR]
+  --once           ends by itself after 8 seconds of rows (so it does where there is no terminal)
+  --seconds N      ends by itself after N seconds of rows
+  --state-dir DIR  where the cluster keeps its state (default: .wadi/demo); a pipeline that is there goes on
 `;
 const UNATTENDED_SECONDS = 8;
-/** A machine that has shown nothing after so long will not. */
-const FIRST_ROW_SECONDS = 30;
-/** npm, the door script and the terminal may all deliver one Ctrl-C. */
-const SAME_KEYSTROKE_MS = 300;
-const STATE = join(".wadi", "demo");
+const START_LIMIT_MS = 60_000;
+/** A machine that has shown no row after so long will not. */
+const FIRST_ROW_LIMIT_MS = 60_000;
+const POLL_MS = 100;
+const NAME = "demo: auction bids";
+const PORTS = { "api.http-port": 5115, "controller.rpc-port": 5116, "admin.http-port": 5114 };
 
-let running: ChildProcess | undefined;
-let interrupted = false;
-let interruptedMs = Number.NEGATIVE_INFINITY;
-
-/** Passes Ctrl-C on: the pipeline has a process group of its own, so it gets each keystroke once. */
-function interrupt(): void {
-  const nowMs = performance.now();
-  if (nowMs - interruptedMs < SAME_KEYSTROKE_MS) return;
-  interruptedMs = nowMs;
-  interrupted = true;
-  running?.kill("SIGINT");
+/** Rows of an event of the output stream. */
+interface OutputEvent {
+  readonly batch?: string;
 }
 
-/** Runs `wadi` on this terminal; its exit code. `seconds` count from the first row. */
-function wadi(args: readonly string[], seconds?: number): Promise<number> {
-  process.stdout.write(`$ wadi ${args.join(" ")}\n`);
+const out = (text: string): void => void process.stdout.write(text);
+const stop = new AbortController();
+let cluster: ChildProcess | undefined;
+
+/** A port as it is meant to be if it is free, else another. */
+async function freePort(wanted: number): Promise<number> {
+  for (const port of [wanted, 0]) {
+    const server = createServer();
+    const listening = once(server, "listening");
+    server.listen(port, "127.0.0.1");
+    const found = await listening.then(
+      () => (server.address() as AddressInfo).port,
+      () => undefined,
+    );
+    await new Promise((resolve) => server.close(resolve));
+    if (found !== undefined) return found;
+  }
+  throw new Error("there is no free port");
+}
+
+/** Starts the cluster; how to reach its API. */
+async function startCluster(stateDir: string): Promise<ApiAccess> {
+  const ports = Object.fromEntries(
+    await Promise.all(Object.entries(PORTS).map(async ([name, port]) => [name, await freePort(port)] as const)),
+  );
+  const variables = Object.entries(ports).map(([name, port]) => [
+    `WADI__${name.replaceAll(".", "__").replaceAll("-", "_").toUpperCase()}`,
+    String(port),
+  ]);
+  const child = spawn(process.execPath, [join(ROOT, "dist", "cli", "main.js"), "cluster", "--state-dir", stateDir], {
+    cwd: ROOT,
+    env: { ...process.env, ...Object.fromEntries(variables) },
+    stdio: ["ignore", "inherit", "inherit"],
+    // Ctrl-C comes to this process, which passes it on once.
+    detached: true,
+  });
+  cluster = child;
+  const url = `http://localhost:${ports["api.http-port"]}`;
+  const deadlineMs = performance.now() + START_LIMIT_MS;
+  while (child.exitCode === null && performance.now() < deadlineMs && !stop.signal.aborted) {
+    const status = await fetch(`http://localhost:${ports["admin.http-port"]}/status`).catch(() => undefined);
+    if (status?.status === 200) return { url, token: readFileSync(join(stateDir, "session-token"), "utf8").trim() };
+    await pause(POLL_MS);
+  }
+  throw new Error(stop.signal.aborted ? "stopped" : "the cluster did not start");
+}
+
+function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const stdout = seconds === undefined ? "inherit" : "pipe";
-    const child = spawn(process.execPath, ["dist/cli/main.js", ...args], {
-      cwd: ROOT,
-      stdio: ["inherit", stdout, "inherit"],
-      detached: true,
-    });
-    running = child;
-    const timers: NodeJS.Timeout[] = [];
-    const stopIn = (limit: number): void => {
-      timers.push(setTimeout(interrupt, limit * 1000));
-    };
-    if (seconds !== undefined) stopIn(FIRST_ROW_SECONDS + seconds);
-    child.stdout?.once("data", () => stopIn(seconds ?? 0)).pipe(process.stdout, { end: false });
-    const finish = (code: number): void => {
-      for (const timer of timers) clearTimeout(timer);
-      running = undefined;
-      resolve(code);
-    };
-    child.on("error", (error) => {
-      process.stdout.write(`${error.message}\n`);
-      finish(1);
-    });
-    child.on("close", (code) => finish(code ?? 1));
+    setTimeout(resolve, ms);
   });
 }
 
-/** Seconds of live events; undefined: until Ctrl-C. */
-function liveSeconds(args: readonly string[]): number | undefined {
-  const at = args.indexOf("--seconds");
-  if (at >= 0) return Number(args[at + 1]);
+/** Ctrl-C for the cluster; its exit code once it has ended. */
+async function stopCluster(): Promise<number> {
+  if (cluster === undefined) return 0;
+  const ended = once(cluster, "exit");
+  if (cluster.exitCode !== null || cluster.signalCode !== null) return cluster.exitCode ?? 1;
+  cluster.kill("SIGINT");
+  const [code] = (await ended) as [number | null];
+  return code ?? 1;
+}
+
+/** The demo's pipeline: the one of an earlier run, else a new one. */
+async function openPipeline(api: ApiAccess): Promise<PipelineAnswer> {
+  const { data } = await callApi<{ data: PipelineAnswer[] }>(api, "GET", "/pipelines?limit=100");
+  const earlier = data.find((pipeline) => pipeline.name === NAME);
+  if (earlier !== undefined) {
+    out(`\nThe pipeline of the last demo goes on where it was: ${earlier.id}\n`);
+    return earlier;
+  }
+  const query = readFileSync(join(ROOT, "scripts", "demo", "bids.sql"), "utf8");
+  out(`\nPOST ${api.url}/api/v1/pipelines\n${query.replaceAll(/^/gm, "  ")}\n`);
+  return callApi<PipelineAnswer>(api, "POST", "/pipelines", { name: NAME, query, parallelism: 2, checkpoint_interval_micros: 2_000_000 });
+}
+
+/** Says the job's states until it runs. Throws if it fails. */
+async function untilRunning(api: ApiAccess, pipeline: PipelineAnswer): Promise<JobAnswer> {
+  let said = "";
+  const beganMs = performance.now();
+  while (!stop.signal.aborted) {
+    const { data } = await callApi<{ data: JobAnswer[] }>(api, "GET", `/pipelines/${pipeline.id}/jobs`);
+    const [job] = data;
+    if (job !== undefined && job.state !== said) {
+      said = job.state;
+      out(`  ${((performance.now() - beganMs) / 1000).toFixed(1).padStart(5)} s  ${said}\n`);
+    }
+    if (job?.state === "Running") return job;
+    if (job?.state === "Failed") throw new Error(`the pipeline failed: ${JSON.stringify(job.failure_reason)}`);
+    await pause(POLL_MS);
+  }
+  throw new Error("stopped");
+}
+
+/** Shows rows until Ctrl-C, or for `seconds`; how many came. */
+async function showRows(api: ApiAccess, pipeline: PipelineAnswer, job: JobAnswer, seconds: number | undefined): Promise<number> {
+  const done = new AbortController();
+  const end = (): void => done.abort();
+  stop.signal.addEventListener("abort", end, { once: true });
+  let timer = setTimeout(end, FIRST_ROW_LIMIT_MS);
+  let rows = 0;
+  try {
+    for await (const event of readEvents(api, `/pipelines/${pipeline.id}/jobs/${job.id}/output`, done.signal)) {
+      const { batch = "[]" } = event as OutputEvent;
+      const lines = JSON.parse(batch) as unknown[];
+      if (rows === 0 && lines.length > 0) {
+        clearTimeout(timer);
+        if (seconds !== undefined) timer = setTimeout(end, seconds * 1000);
+      }
+      rows += lines.length;
+      for (const line of lines) out(`${JSON.stringify(line)}\n`);
+    }
+  } catch (error) {
+    if (!done.signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
+    stop.signal.removeEventListener("abort", end);
+  }
+  return rows;
+}
+
+async function demo(stateDir: string, seconds: number | undefined): Promise<void> {
+  out("Wadi compiles SQL to WebAssembly and runs it over streams. This demo starts a whole cluster on this machine.\n\n");
+  const api = await startCluster(stateDir);
+  const pipeline = await openPipeline(api);
+  const job = await untilRunning(api, pipeline);
+  const end = seconds === undefined ? "Ctrl-C takes a checkpoint and stops" : `stopped after ${seconds} s`;
+  out(`\nThe same in the web interface: ${api.url}/pipelines/${pipeline.id}#token=${api.token}\nRows, as they come (${end}):\n\n`);
+  const rows = await showRows(api, pipeline, job, seconds);
+  if (rows === 0 && !stop.signal.aborted) throw new Error("no row came");
+  out(`\n${rows} rows.\n`);
+}
+
+/** Seconds of rows; undefined: until Ctrl-C. */
+function secondsOf(values: { readonly once?: boolean; readonly seconds?: string }): number | undefined {
+  if (values.seconds !== undefined) return Number(values.seconds);
   const { CI: ci = "" } = process.env;
-  return process.stdout.isTTY && process.stdin.isTTY && ci === "" ? undefined : UNATTENDED_SECONDS;
+  const attended = process.stdout.isTTY && process.stdin.isTTY && ci === "";
+  return values.once === true || !attended ? UNATTENDED_SECONDS : undefined;
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const seconds = liveSeconds(args);
-  if (args.includes("--help") || Number.isNaN(seconds)) {
-    process.stdout.write(HELP);
-    return args.includes("--help") ? 0 : 2;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { help: { type: "boolean" }, once: { type: "boolean" }, seconds: { type: "string" }, "state-dir": { type: "string" } },
+  });
+  const seconds = secondsOf(values);
+  if (values.help === true || Number.isNaN(seconds)) {
+    out(HELP);
+    return values.help === true ? 0 : 2;
   }
-  mkdirSync(join(ROOT, STATE), { recursive: true });
-  process.stdout.write(`Wadi compiles SQL to WebAssembly and runs it over streams. This demo shows the engine on this machine, in one process with
-two slots (threads); the cluster and its web interface are not part of it yet.
-
-1. A file: 1,700 bicycle trips as JSON lines, taken together by station and half hour (scripts/demo/trips.sql).
-`);
-  const first = await wadi(["run", "--parallelism", "2", "scripts/demo/trips.sql"]);
-  if (first !== 0 || interrupted) return first;
-  const end = seconds === undefined ? "Ctrl-C takes a checkpoint and stops" : `stopped after ${seconds} s`;
-  process.stdout.write(`\n2. Live: 20,000 auction events a second in windows of two seconds (scripts/demo/bids.sql); ${end}.\n`);
-  const live = ["run", "--parallelism", "2", "--state-dir", STATE];
-  const second = await wadi([...live, "--ignore-state", "--checkpoint-interval", "2s", "scripts/demo/bids.sql"], seconds);
-  if (second !== 0) return second;
-  process.stdout.write(`
-Stopped with a checkpoint. It goes on where it was, at any parallelism, with
-  node dist/cli/main.js ${live.join(" ")} scripts/demo/bids.sql
-Your own SQL: node dist/cli/main.js run query.sql (see README.md).
-`);
-  return 0;
+  const stateDir = values["state-dir"] ?? join(".wadi", "demo");
+  const folder = isAbsolute(stateDir) ? stateDir : join(ROOT, stateDir);
+  mkdirSync(folder, { recursive: true });
+  let failed = false;
+  try {
+    await demo(folder, seconds);
+  } catch (error) {
+    failed = !stop.signal.aborted;
+    if (failed) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  const code = await stopCluster();
+  if (!failed && code === 0)
+    out("Started again, the demo goes on where it was. An empty cluster: npm start. Your own SQL: see README.md.\n");
+  return failed ? 1 : code;
 }
 
+/** Ctrl-C once: stop in order. Again: at once. npm and the terminal may both deliver one. */
+const SAME_KEYSTROKE_MS = 300;
+let interruptedMs = 0;
+function interrupt(): void {
+  if (!stop.signal.aborted) {
+    interruptedMs = performance.now();
+    stop.abort();
+  } else if (performance.now() - interruptedMs > SAME_KEYSTROKE_MS) cluster?.kill("SIGINT");
+}
 process.on("SIGINT", interrupt);
 process.on("SIGTERM", interrupt);
-process.on("exit", () => running?.kill("SIGKILL"));
+process.on("SIGHUP", interrupt);
+process.on("exit", () => cluster?.exitCode === null && cluster.kill("SIGKILL"));
 process.exitCode = await main(process.argv.slice(2));
