@@ -20,6 +20,7 @@ export type Plant = (typeof PLANTS)[number];
 /** Chances in thousandths; times in milliseconds. */
 export interface SimFaults {
   readonly crashBetweenEffects: number;
+  readonly crashAfterRecord: number;
   readonly neverStarts: number;
   readonly exitUntold: number;
   readonly unkillable: number;
@@ -60,6 +61,8 @@ export interface SimOptions {
   /** Time between two wishes of users; Infinity: none. */
   readonly userEveryMs: number;
   readonly ttlMs: number | undefined;
+  /** A worker whose lease was not renewed for so long dials another controller. */
+  readonly redialMs: number;
   readonly faults: SimFaults;
   readonly limits: JobLimits;
   readonly runLimits: RunLimits;
@@ -110,8 +113,10 @@ export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
     chaosMs: prng.between(30, 300) * 1000,
     userEveryMs: prng.pick([Number.POSITIVE_INFINITY, 12_000, 40_000]),
     ttlMs: prng.chance(1, 20) ? prng.between(5, 60) * 1000 : undefined,
+    redialMs: prng.pick([9000, Number.POSITIVE_INFINITY]),
     faults: {
       crashBetweenEffects: some(8),
+      crashAfterRecord: some(30),
       neverStarts: some(50),
       exitUntold: some(300),
       unkillable: some(100),

@@ -217,6 +217,7 @@ export class SimRun {
     if (this.#sim.options.plant === "commit-before-record") for (const worker of this.#streams.keys()) this.#commit(worker, epoch);
     this.#sim.complete(this.#controller, manifest, (answer) => {
       if (!answer.ok) return this.#step({ kind: "record-failed", epoch, error: away(answer.reason) });
+      if (this.#sim.world.fault(this.#sim.options.faults.crashAfterRecord)) return this.#controller.crash();
       if (answer.value) {
         this.#reports.delete(epoch);
         return this.#step({ kind: "recorded", epoch });

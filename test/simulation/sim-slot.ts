@@ -14,7 +14,7 @@ interface Split {
 /** See the file's comment. */
 export class SimSlot {
   readonly subtask: number;
-  readonly #splits: readonly Split[];
+  readonly splits: readonly Split[];
   #staged: number[] = [];
   known: number;
   injected: number;
@@ -32,7 +32,7 @@ export class SimSlot {
   constructor(subtask: number, parallelism: number, splits: number, base: number, restored: SimManifest | undefined) {
     this.subtask = subtask;
     const own = Array.from({ length: splits }, (_, split) => split).filter((split) => split % parallelism === subtask);
-    this.#splits = own.map((split) => ({ split, position: restored?.positions[split] ?? 0, sum: restored?.sums[split] ?? 0 }));
+    this.splits = own.map((split) => ({ split, position: restored?.positions[split] ?? 0, sum: restored?.sums[split] ?? 0 }));
     this.known = base;
     this.injected = base;
     this.committed = base;
@@ -40,22 +40,17 @@ export class SimSlot {
 
   /** Whether the state is what reading all rows up to the position gives. */
   get isConsistent(): boolean {
-    return this.#splits.every(({ position, sum }) => sum === (position * (position - 1)) / 2);
-  }
-
-  /** Rows of `split` that were read here. */
-  position(split: number): number {
-    return this.#splits.find((at) => at.split === split)?.position ?? 0;
+    return this.splits.every(({ position, sum }) => sum === (position * (position - 1)) / 2);
   }
 
   hasEnded(limits: readonly number[]): boolean {
-    return this.#splits.every(({ split, position }) => position >= (limits[split] ?? 0));
+    return this.splits.every(({ split, position }) => position >= (limits[split] ?? 0));
   }
 
   /** Reads some rows of every split. */
   read(count: number, limits: readonly number[]): void {
     if (this.injected >= this.stopAfter) return;
-    for (const at of this.#splits) {
+    for (const at of this.splits) {
       const end = Math.min(limits[at.split] ?? 0, at.position + count);
       for (; at.position < end; at.position++) {
         this.#staged.push(at.split * SPLIT_ROWS + at.position);
@@ -82,7 +77,7 @@ export class SimSlot {
     this.injected++;
     const rows = this.#staged;
     this.#staged = [];
-    const positions = this.#splits.map(({ split, position, sum }) => [split, position, sum] as const);
+    const positions = this.splits.map(({ split, position, sum }) => [split, position, sum] as const);
     const { injected: epoch, subtask } = this;
     return [
       { epoch, vertex: 0, subtask, positions, rows: [] },

@@ -82,13 +82,9 @@ export class SimWorker extends Actor {
     this.#stream?.break();
   }
 
-  /** Rows of `split` that were read here. */
-  position(split: number): number {
-    return Math.max(0, ...this.#slots.map((slot) => slot.position(split)));
-  }
-
   #live(): void {
     if (this.world.nowMs - this.#renewedAtMs > ORPHAN_MS) return this.exit("nobody renewed its lease");
+    if (this.world.nowMs - this.#renewedAtMs > this.#sim.options.redialMs) this.#stream?.break();
     this.#say({ kind: "heartbeat" });
     this.post(HEARTBEAT_MS, () => this.#live());
   }
@@ -238,6 +234,7 @@ export class SimWorker extends Actor {
       this.#store(slot, slot.inject());
       if (slot.injected > before) this.#say({ kind: "epoch-started", subtask: slot.subtask, epoch: slot.injected });
       slot.read(1 + this.world.prng.below(3), inputLimits);
+      for (const { split, position } of slot.splits) this.#sim.noteRead(split, position);
       const ended = slot.hasEnded(inputLimits);
       if (ended && !slot.endedTold) {
         slot.endedTold = true;

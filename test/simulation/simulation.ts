@@ -48,6 +48,8 @@ export class Simulation {
   adoptions = 0;
   readonly #faults = new Map<string, number>();
   readonly #states = new Set<Job["state"]>();
+  /** Rows of each split that were ever read. */
+  readonly #read: number[] = [];
   #controllerNumber = 0;
 
   constructor(seed: number, plant?: Plant, trace?: (line: string) => void) {
@@ -161,7 +163,7 @@ export class Simulation {
       case "crash-controller":
         return controller?.crash();
       case "stall-controller":
-        return controller?.stall(prng.between(1, 40) * 1000);
+        return controller?.stall(prng.between(1, 80) * 1000);
       case "database-away":
         return database.goAway(prng.between(1, 30) * 1000);
       case "store-away":
@@ -219,7 +221,7 @@ export class Simulation {
   /** The user wants it to run until its sources end, which they do soon. */
   #finish(): void {
     const { database, world } = this;
-    for (const [split, limit] of this.inputLimits.entries()) this.inputLimits[split] = Math.min(limit, this.#furthest(split) + 3);
+    for (const [split, limit] of this.inputLimits.entries()) this.inputLimits[split] = Math.min(limit, (this.#read[split] ?? 0) + 3);
     const wake = (): void => {
       const { restartNonce } = database.job.desired;
       database.wish({ stop: "none", restartNonce: database.job.state === "failed" ? restartNonce + 1 : restartNonce });
@@ -235,9 +237,9 @@ export class Simulation {
     }
   }
 
-  #furthest(split: number): number {
-    const stored = [...this.store.manifests.values()].map(({ positions }) => positions[split] ?? 0);
-    return Math.max(0, ...stored, ...this.scheduler.processes.map((worker) => worker.position(split)));
+  /** Rows were read. */
+  noteRead(split: number, position: number): void {
+    this.#read[split] = Math.max(this.#read[split] ?? 0, position);
   }
 
   #stop(): void {

@@ -214,8 +214,9 @@ export class Stream<ToServer, ToClient> {
   #deliver(to: Actor, lastMs: number, receive: () => void): number {
     const { nowMs, prng } = this.#world;
     const atMs = Math.max(lastMs, nowMs + 1 + prng.below(30));
-    to.post(atMs - nowMs, () => {
-      if (!this.broken) receive();
+    // What has arrived is read even if the stream breaks before a stalled receiver gets to it.
+    this.#world.after(atMs - nowMs, () => {
+      if (!this.broken) to.post(0, receive);
     });
     return atMs;
   }
