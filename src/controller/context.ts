@@ -6,6 +6,7 @@ import type { RandomSource } from "../core/prng.ts";
 import type { Database } from "../db/connection.ts";
 import type { Program } from "../program/program.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { Gate } from "./gate.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { Projections } from "./projections.ts";
 import type { Stores } from "./stores.ts";
@@ -38,6 +39,12 @@ export interface LeaderContext extends ControllerDeps {
   readonly metrics: ControllerMetrics;
   readonly projections: Projections;
   readonly stores: Stores;
+  /**
+   * Statements of single jobs, and openings of runs, a few at a time: however many jobs do something at once, a connection is left for the
+   * lease, the loop and the projections.
+   */
+  readonly writes: Gate;
+  readonly openings: Gate;
   /** Wall time in milliseconds since 1970 that does not follow jumps of the machine's clock. */
   readonly nowMs: () => number;
   /** Controllers' endpoints, "host:port", this one first. */

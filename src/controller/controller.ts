@@ -12,6 +12,7 @@ import { leaderMoved } from "../rpc/refusal.ts";
 import { PROTOCOL_VERSION } from "../rpc/version.ts";
 import { type WorkerBody, WorkerServer, type WorkerSession, type WorkerSessionHandler } from "../rpc/worker-server.ts";
 import type { ControllerDeps } from "./context.ts";
+import { Gate } from "./gate.ts";
 import { Leader } from "./leader.ts";
 import { type LeaseTiming, runLeadership } from "./leadership.ts";
 import { ControllerMetrics } from "./metrics.ts";
@@ -33,6 +34,9 @@ export interface ControllerOptions extends ControllerDeps {
 /** Setting `controller-endpoint` as nobody has set it: not taken for another controller. */
 const DEFAULT_ENDPOINT = "http://localhost:5116";
 const DRAIN_LOOK_MS = 100;
+/** Of a pool of four connections. */
+const WRITES = 2;
+const OPENINGS = 8;
 
 /** See the file's comment. */
 export class Controller implements Service {
@@ -125,6 +129,8 @@ export class Controller implements Service {
       metrics: this.#metrics,
       projections,
       stores,
+      writes: new Gate(WRITES),
+      openings: new Gate(OPENINGS),
       nowMs: this.#nowMs,
       endpoints: this.#endpoints(),
     });

@@ -30,6 +30,8 @@ export interface SharedWork {
   readonly book: WorkerBook;
   /** Rows and pieces of logs, for users. */
   readonly output: (job: JobId, run: RunKey, body: WorkerBody) => void;
+  /** A job has come into another state: there may be a place for another one to start. */
+  readonly onStateChanged: () => void;
   /** The job and its row are deleted. */
   readonly onDeleted: (job: JobId) => void;
 }
@@ -224,15 +226,14 @@ export class JobEffects {
   }
 
   async #cleanUp(): Promise<void> {
-    const { db, stores, term, projections, logger } = this.#context;
+    const { db, stores, term, projections, logger, writes, openings } = this.#context;
     const { job, pipeline } = this.#host.stored;
     await this.#run?.settled();
     const store = await stores.open(stores.stateUrl(pipeline.stateUrl));
     term.check();
-    const objects = await store.deletePrefix(jobFolder(job.id));
+    const objects = await openings.run(() => store.deletePrefix(jobFolder(job.id)));
     projections.forget(job.id);
-    await projections.flush();
-    await deleteJob(db, term.epoch, job.id, pipeline.id);
+    await writes.run(() => deleteJob(db, term.epoch, job.id, pipeline.id));
     logger.info("job deleted", { job: job.id, objects });
     this.#shared.onDeleted(job.id);
   }

@@ -30,6 +30,7 @@ export class JobDriver implements JobHost {
   /** It waits for a place to start: time does not make it start. */
   held = false;
   readonly #context: LeaderContext;
+  readonly #shared: SharedWork;
   #stored: StoredJob;
   readonly #queue: JobEvent[] = [];
   #working = false;
@@ -41,6 +42,7 @@ export class JobDriver implements JobHost {
   constructor(context: LeaderContext, shared: SharedWork, stored: StoredJob) {
     this.id = stored.job.id;
     this.#context = context;
+    this.#shared = shared;
     this.#stored = stored;
     this.#wished = stored.job.desired;
     this.effects = new JobEffects(context, shared, this);
@@ -178,16 +180,18 @@ export class JobDriver implements JobHost {
     logger.info("job changed state", { job: this.id, from, to });
     if (to === "recovering") metrics.restarts.inc({ job_id: this.id });
     if (to !== "running" && from === "running") metrics.jobGone(this.id);
+    this.#shared.onStateChanged();
   }
 
   /** Writes until the database takes it or the term is over. */
   #write(next: StoredJob, entries: readonly JobEventRow[]): Promise<bigint | undefined> {
-    const { db, term, clock, random, logger } = this.#context;
+    const { db, term, clock, random, logger, writes } = this.#context;
     return withRetry(
-      async () => {
-        term.check();
-        return writeJob(db, term.epoch, next, entries);
-      },
+      () =>
+        writes.run(async () => {
+          term.check();
+          return writeJob(db, term.epoch, next, entries);
+        }),
       WRITE_RETRY,
       {
         clock,

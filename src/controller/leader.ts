@@ -60,6 +60,7 @@ export class Leader {
       starts: new Gate(STARTS),
       book: new WorkerBook(context.projections, context.nowMs),
       output: (job, run, body) => this.#output.received(job, run, body),
+      onStateChanged: () => this.#fillPlaces(),
       onDeleted: (job) => this.#remove(job),
     };
     this.#housekeeping = new Housekeeping(context, this.#jobs, this.#output);

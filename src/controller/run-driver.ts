@@ -108,7 +108,7 @@ export class RunDriver {
     if (this.#opening || this.#run !== undefined) return;
     this.#opening = true;
     try {
-      await this.#start();
+      await this.#init.context.openings.run(() => this.#start());
     } finally {
       this.#opening = false;
     }
@@ -116,6 +116,8 @@ export class RunDriver {
 
   async #start(): Promise<void> {
     const { context, job, run, adoption } = this.#init;
+    context.term.check();
+    if (this.#over) return;
     const { plan, checkpoints, epochs } = await this.#prepare();
     context.term.check();
     if (this.#over) return;
@@ -143,7 +145,7 @@ export class RunDriver {
   async #prepare(): Promise<{ plan: RunPlan; checkpoints: JobCheckpoints; epochs: RunEpochs }> {
     const { context, job, run, pipeline, artifactHash, parallelism, ignoreStateBeforeEpoch = 0 } = this.#init;
     const { db, stores, settings, clock, term } = context;
-    const programText = must(await readProgramText(db, pipeline.id), `the program of pipeline ${pipeline.id}`);
+    const programText = must(await context.writes.run(() => readProgramText(db, pipeline.id)), `the program of pipeline ${pipeline.id}`);
     const program = decodeProgram(programText);
     const artifactStore = await stores.open(stores.artifactUrl);
     const known = artifactHash === undefined ? undefined : await readArtifact(artifactStore, artifactHash);
@@ -203,7 +205,7 @@ export class RunDriver {
       manifestChecksum: checksum,
     }));
     const owner = { runFence: this.key.fence, inFlightAbove, programFingerprint, parallelism, manifestVersion: MANIFEST_VERSION };
-    await alignCheckpoints(context.db, context.term.epoch, job, recorded, owner);
+    await context.writes.run(() => alignCheckpoints(context.db, context.term.epoch, job, recorded, owner));
   }
 
   #tellSkipped(checkpoints: JobCheckpoints): void {

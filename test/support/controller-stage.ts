@@ -139,6 +139,14 @@ export class ControllerStage {
     return rows[0];
   }
 
+  /** How many jobs are in each state. */
+  async states(): Promise<ReadonlyMap<string, number>> {
+    const { rows } = await this.db.raw<{ rows: { state: string; jobs: bigint }[] }>(
+      "select state, count(*) as jobs from jobs group by state",
+    );
+    return new Map(rows.map(({ state, jobs }) => [state, Number(jobs)]));
+  }
+
   /** Waits until the job is in `state`; its row. */
   reaches(job: string, state: string, limitMs = 10_000): Promise<Record<string, unknown>> {
     let last: unknown;
