@@ -11,14 +11,13 @@ import {
   checkpoints,
   errors,
   events,
-  findings,
+  explanation,
   GRAPH,
   initialPipelines,
   MOCK_NOW_US,
   type MockPipeline,
   metricGroups,
   operatorCheckpoints,
-  operators,
   workers,
 } from "./mock-data.ts";
 
@@ -225,7 +224,12 @@ export class MockApi {
   #answerUdfs({ method, path, body }: Call): Answer {
     if (path === "/udfs/validate") {
       const name = /export function (\w+)/.exec(String(body["definition"]))?.[1];
-      return ok({ udf_name: name ?? null, errors: name === undefined ? ["the file exports no function"] : [] });
+      return ok({
+        udf_name: name ?? null,
+        errors: name === undefined ? ["the file exports no function"] : [],
+        problems: [],
+        signature: null,
+      });
     }
     if (method === "POST") this.#udfs.push({ id: `udf_${this.#udfs.length}`, name: "double_it", created_at: 0, updated_at: 0, ...body });
     if (method === "DELETE") this.#udfs.length = 0;
@@ -300,8 +304,7 @@ function answerJob(known: MockPipeline, sub: string, query: URLSearchParams): An
   if (sub === "checkpoints") return ok({ data: checkpoints() });
   if (sub.startsWith("checkpoints/")) return ok({ data: operatorCheckpoints(Number(sub.split("/")[1])) });
   if (sub === "operator_metric_groups") return ok({ data: metricGroups(MOCK_NOW_US) });
-  if (sub === "operators") return ok({ data: operators() });
-  if (sub === "why_no_output") return ok({ data: findings() });
+  if (sub === "explain_output") return ok(explanation());
   if (sub === "workers") return ok({ data: workers() });
   if (sub === "output") return { stream: streamRows };
   return refused(404, `there is nothing at ${sub}`);

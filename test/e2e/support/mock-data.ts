@@ -286,33 +286,48 @@ export function workers() {
   ];
 }
 
-/** How far each operator is. */
-export function operators() {
-  return GRAPH.nodes.map(({ node_id, kind }) => ({
-    node_id,
-    watermark: MOCK_NOW_US - 1_400_000,
-    holder: kind === "source" ? null : { node_id: 0, description: "source nexmark", partition: 2 },
-    idle: false,
-    ended: false,
-    rows_in: node_id === 0 ? 0 : 18_402_113,
-    rows_out: node_id < 2 ? 18_402_113 : 91_004,
-    filtered: node_id === 1 ? 1_533_000 : 0,
-    late: node_id === 2 ? 12 : 0,
-    bad: 0,
-    keys: node_id === 2 ? 50_000 : 0,
-    state_bytes: node_id === 2 ? 23_400_000 : 0,
-  }));
-}
-
-/** Why there is no output, or that there is. */
-export function findings() {
-  return [
-    { severity: "ok", message: "rows reach every sink", detail: "The last one 0.4 s ago.", node_id: 5 },
-    {
-      severity: "info",
-      message: "window 11:06:38–11:06:40 is given when the watermark passes its end",
-      detail: "The watermark is 1.4 s behind; partition 2 of source nexmark holds it.",
-      node_id: 2,
-    },
-  ];
+/** Why there is output. */
+export function explanation() {
+  const watermark = MOCK_NOW_US - 1_400_000;
+  const lag = { watermark, watermark_lag_seconds: 1.4 };
+  return {
+    summary: '"source nexmark" waits for room downstream nearly all the time',
+    state: "Running",
+    taken_at: MOCK_NOW_US,
+    findings: [
+      {
+        severity: "warning",
+        message: '12 rows came to "tumble 2 s by channel" behind the watermark and were dropped',
+        hint: "Let the watermark stay further behind: WATERMARK FOR column AS column - INTERVAL '…'.",
+        node_id: 2,
+      },
+    ],
+    sources: [
+      {
+        ...lag,
+        node_id: 0,
+        table: "nexmark",
+        rows_read: 18_402_113,
+        rows_per_second: 1000,
+        bad_rows: 0,
+        idle_subtasks: 0,
+        ended_subtasks: 0,
+        subtasks: 4,
+      },
+    ],
+    windows: [
+      {
+        ...lag,
+        node_id: 2,
+        description: "tumble 2 s by channel",
+        next_firing: MOCK_NOW_US,
+        held_by: { node_id: 0, table: "nexmark", partition: 2, subtask: 1 },
+        late_rows: 12,
+        open_keys: 50_000,
+        rows_in: 18_402_113,
+        rows_out: 91_004,
+      },
+    ],
+    sinks: [{ node_id: 5, table: "preview", rows_written: 91_004, rows_per_second: 4.6 }],
+  };
 }

@@ -63,11 +63,11 @@ async function fetchOrFail(url: string, init: RequestInit): Promise<Response> {
   throw new ApiError(0, "the API does not answer");
 }
 
-/** The message of `{error}`, or what the status says. */
+/** The message and the hint of an error's body, or what the status says. */
 async function errorText(response: Response): Promise<string> {
   try {
-    const body = (await response.json()) as { error?: unknown };
-    if (typeof body.error === "string") return body.error;
+    const body = (await response.json()) as { readonly error?: unknown; readonly hint?: unknown };
+    if (typeof body.error === "string") return typeof body.hint === "string" ? `${body.error}. ${body.hint}` : body.error;
   } catch {
     // Not JSON: the status has to do.
   }

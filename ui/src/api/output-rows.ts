@@ -2,7 +2,7 @@
  * Rows of an output as they come: parsed without losing digits, bounded, told to listeners at most a few times a second.
  */
 import { readEvents } from "./event-stream.ts";
-import type { OutputData } from "./shapes.ts";
+import type { OutputData } from "./types.ts";
 
 /** A value of a row: text as it is shown, and what kind of value it is. */
 export interface Cell {

@@ -2,7 +2,7 @@
  * A pipeline's dataflow: vertices as buttons with their rate, edges as curves; colours say how much a vertex is held up.
  */
 import { useMemo } from "preact/hooks";
-import type { Graph, GraphNode } from "../api/shapes.ts";
+import type { PipelineGraph, PipelineNode } from "../api/types.ts";
 import { Icon, type IconName } from "../components/icon.tsx";
 import { edgePath, layoutGraph, NODE_HEIGHT, NODE_WIDTH } from "./graph-layout.ts";
 
@@ -15,7 +15,7 @@ export interface NodeLoad {
 }
 
 interface DataflowGraphProps {
-  readonly graph: Graph;
+  readonly graph: PipelineGraph;
   readonly loads?: ReadonlyMap<number, NodeLoad>;
   readonly selected?: number | undefined;
   onSelect?(id: number): void;
@@ -58,7 +58,7 @@ export function DataflowGraph({ graph, loads, selected, onSelect }: DataflowGrap
 }
 
 interface NodeBoxProps {
-  readonly node: GraphNode;
+  readonly node: PipelineNode;
   readonly x: number;
   readonly y: number;
   readonly load: NodeLoad | undefined;
@@ -95,16 +95,16 @@ function NodeBox({ node, x, y, load, selected, onSelect }: NodeBoxProps) {
 }
 
 /** Whether a vertex brings rows in, takes them out, or works on them. */
-function nodeKind(node: GraphNode): "source" | "sink" | "operator" {
+function nodeKind(node: PipelineNode): "source" | "sink" | "operator" {
   return node.kind === "source" || node.kind === "sink" ? node.kind : "operator";
 }
 
-function iconOf(node: GraphNode): IconName {
+function iconOf(node: PipelineNode): IconName {
   const kind = nodeKind(node);
   return kind === "source" ? "source" : kind === "sink" ? "sink" : "function";
 }
 
 /** Edges that move rows between subtasks are drawn with dashes. */
-function edgeKinds(graph: Graph): ReadonlyMap<string, string> {
+function edgeKinds(graph: PipelineGraph): ReadonlyMap<string, string> {
   return new Map(graph.edges.map((edge) => [`${edge.src_id}-${edge.dest_id}`, /forward/i.test(edge.edge_type) ? "forward" : "exchange"]));
 }

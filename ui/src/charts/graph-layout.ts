@@ -2,7 +2,7 @@
  * Places for a dataflow graph: layers from top to bottom by dagre, in CSS pixels. No drawing.
  */
 import { Graph as DagreGraph, layout } from "@dagrejs/dagre";
-import type { Graph } from "../api/shapes.ts";
+import type { PipelineGraph } from "../api/types.ts";
 
 /** Width of every vertex, px. */
 export const NODE_WIDTH = 232;
@@ -33,7 +33,7 @@ export interface GraphLayout {
 }
 
 /** Lays out a graph. Edges to vertices that do not exist are left out. */
-export function layoutGraph(graph: Graph): GraphLayout {
+export function layoutGraph(graph: PipelineGraph): GraphLayout {
   const dagre = new DagreGraph({ multigraph: true });
   dagre.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 44, marginx: MARGIN, marginy: MARGIN });
   dagre.setDefaultEdgeLabel(() => ({}));

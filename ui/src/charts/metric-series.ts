@@ -1,7 +1,7 @@
 /**
  * Metrics of the API as charts and graphs need them: sums over subtasks, one time axis for several lines, the newest value.
  */
-import type { Metric, MetricGroup, OperatorMetricGroup } from "../api/shapes.ts";
+import type { Metric, MetricGroup, OperatorMetricGroup } from "../api/types.ts";
 import { formatShort } from "../format.ts";
 import type { NodeLoad } from "./dataflow-graph.tsx";
 import type { Line } from "./line-chart.tsx";
@@ -16,7 +16,7 @@ export interface ChartData {
 }
 
 /** The group of a metric of an operator, if it is measured. */
-export function metricGroup(groups: readonly OperatorMetricGroup[], nodeId: number, name: string): MetricGroup | undefined {
+export function metricGroup(groups: readonly OperatorMetricGroup[], nodeId: number, name: MetricGroup["name"]): MetricGroup | undefined {
   return groups.find((group) => group.node_id === nodeId)?.metric_groups.find((group) => group.name === name);
 }
 

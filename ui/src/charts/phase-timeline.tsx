@@ -1,7 +1,7 @@
 /**
  * Where the time of a checkpoint went: one bar per phase on a common scale, a row for the whole and for each operator and subtask.
  */
-import type { EventSpan } from "../api/shapes.ts";
+import type { CheckpointEventSpan } from "../api/types.ts";
 import { formatBytes, formatDuration } from "../format.ts";
 
 /** A row of bars. */
@@ -9,7 +9,7 @@ export interface TimelineRow {
   readonly label: string;
   readonly detail: string;
   readonly bytes: number | undefined;
-  readonly spans: readonly EventSpan[];
+  readonly spans: readonly CheckpointEventSpan[];
   /** Belongs to the operator above. */
   readonly nested: boolean;
 }
@@ -78,7 +78,7 @@ export function PhaseTimeline({
   );
 }
 
-function phaseOf(span: EventSpan): string {
+function phaseOf(span: CheckpointEventSpan): string {
   return PHASES.find(([event]) => event.test(span.event))?.[1] ?? span.event.toLowerCase();
 }
 

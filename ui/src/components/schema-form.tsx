@@ -3,7 +3,7 @@
  * are left out; the API checks what is sent.
  */
 import { useId } from "preact/hooks";
-import type { JsonSchema } from "../api/shapes.ts";
+import type { JsonSchema } from "../api/json-schema.ts";
 import { Button, IconButton } from "./button.tsx";
 import { Field, TextField } from "./field.tsx";
 

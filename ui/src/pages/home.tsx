@@ -1,8 +1,10 @@
 /**
  * Home: how many jobs run, finished and failed, and the pipelines; on an empty cluster, the first steps.
  */
+
+import type { Collection } from "../api/lists.ts";
 import { usePolled } from "../api/polling.ts";
-import type { Collection, Job } from "../api/shapes.ts";
+import type { Job } from "../api/types.ts";
 import { ButtonLink } from "../components/button.tsx";
 import { Icon } from "../components/icon.tsx";
 import type { Tone } from "../components/note.tsx";

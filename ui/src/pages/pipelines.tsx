@@ -1,8 +1,10 @@
 /**
  * The list of all pipelines.
  */
+
+import type { Collection } from "../api/lists.ts";
 import { usePolled } from "../api/polling.ts";
-import type { Collection, Job } from "../api/shapes.ts";
+import type { Job } from "../api/types.ts";
 import { ButtonLink } from "../components/button.tsx";
 import { useTitle } from "../components/title.ts";
 import { paths } from "../paths.ts";

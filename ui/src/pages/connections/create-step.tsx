@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
 import { readEvents } from "../../api/event-stream.ts";
-import type { ConnectionTable, Connector, TestSourceMessage } from "../../api/shapes.ts";
+import type { ConnectionTable, Connector, TestSourceMessage } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { TextField } from "../../components/field.tsx";
 import { Icon } from "../../components/icon.tsx";

@@ -1,8 +1,10 @@
 /**
  * The choice of a connector.
  */
+
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, Connector } from "../../api/shapes.ts";
+import type { Connector } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Icon, type IconName } from "../../components/icon.tsx";

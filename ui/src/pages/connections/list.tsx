@@ -3,8 +3,9 @@
  */
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
+import type { Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { ConnectionTable, Page } from "../../api/shapes.ts";
+import type { ConnectionTable } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ButtonLink, IconButton } from "../../components/button.tsx";
 import { FormDialog } from "../../components/dialog.tsx";

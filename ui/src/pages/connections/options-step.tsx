@@ -1,8 +1,10 @@
 /**
  * Whether the table is read or written, and the connector's own options, from its schema.
  */
+
+import type { JsonSchema } from "../../api/json-schema.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { JsonSchema, TableType } from "../../api/shapes.ts";
+import type { ConnectionType } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { missingFields, SchemaForm } from "../../components/schema-form.tsx";
 import type { StepProps } from "./wizard.tsx";
@@ -58,10 +60,10 @@ export function OptionsStep({ connector, draft, onChange, onNext }: StepProps) {
   );
 }
 
-const USES: Readonly<Record<TableType, string>> = { source: "Read from it", sink: "Write to it", lookup: "Look up in it" };
+const USES: Readonly<Record<ConnectionType, string>> = { source: "Read from it", sink: "Write to it", lookup: "Look up in it" };
 
 /** The schema without options that make no sense for this use. */
-export function optionsFor(schema: JsonSchema, use: TableType): JsonSchema {
+export function optionsFor(schema: JsonSchema, use: ConnectionType): JsonSchema {
   const properties = Object.entries(schema.properties ?? {}).filter(([name, option]) => {
     if (option.uses !== undefined) return option.uses.includes(use);
     return use === "source" ? !name.startsWith("sink.") : !name.startsWith("source.");

@@ -3,8 +3,10 @@
  */
 import { useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
+import type { JsonSchema } from "../../api/json-schema.ts";
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, ConnectionProfile, JsonSchema, TestSourceMessage } from "../../api/shapes.ts";
+import type { ConnectionProfile, TestSourceMessage } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { TextField } from "../../components/field.tsx";
 import { Note } from "../../components/note.tsx";

@@ -3,7 +3,7 @@
  */
 import { useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
-import type { TableType } from "../../api/shapes.ts";
+import type { ConnectionType } from "../../api/types.ts";
 import { Button, IconButton } from "../../components/button.tsx";
 import { CodeEditor } from "../../components/code-editor.tsx";
 import { Field } from "../../components/field.tsx";
@@ -60,7 +60,7 @@ const TYPES: readonly (readonly [type: string, sql: string])[] = [
 ];
 
 /** The schema as the API takes it. */
-export function schemaBody(draft: SchemaDraft, use: TableType): unknown {
+export function schemaBody(draft: SchemaDraft, use: ConnectionType): unknown {
   const isJson = draft.format !== "raw_string";
   const base = {
     format: { type: draft.format, ...(isJson ? { timestamp_format: draft.timestampFormat } : {}) },

@@ -1,7 +1,7 @@
 /**
  * Shows a connection: its options, its columns, and the statement that it stands for.
  */
-import type { ConnectionTable, SourceField } from "../../api/shapes.ts";
+import type { ConnectionTable, SourceField } from "../../api/types.ts";
 import { CodeEditor } from "../../components/code-editor.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 

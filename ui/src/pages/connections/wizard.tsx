@@ -2,8 +2,9 @@
  * Making a connection step by step: profile (of connectors that have one), options, columns and format, test and name.
  */
 import { useState } from "preact/hooks";
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, Connector, TableType } from "../../api/shapes.ts";
+import type { ConnectionType, Connector } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Icon } from "../../components/icon.tsx";
@@ -18,7 +19,7 @@ import { EMPTY_SCHEMA, type SchemaDraft, SchemaStep } from "./schema-step.tsx";
 /** What has been entered so far. */
 export interface WizardDraft {
   readonly profileId: string | undefined;
-  readonly tableType: TableType;
+  readonly tableType: ConnectionType;
   readonly config: Readonly<Record<string, unknown>>;
   readonly schema: SchemaDraft;
 }

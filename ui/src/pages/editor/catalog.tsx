@@ -3,7 +3,7 @@
  * cursor is.
  */
 import { useState } from "preact/hooks";
-import type { ConnectionTable, Connector, SourceField } from "../../api/shapes.ts";
+import type { ConnectionTable, Connector, GlobalUdf, SourceField } from "../../api/types.ts";
 import { ButtonLink } from "../../components/button.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { paths } from "../../paths.ts";
@@ -14,18 +14,6 @@ export interface CatalogTable {
   readonly name: string;
   readonly note: string;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
-}
-
-/** A function that every query can call. */
-export interface GlobalUdf {
-  readonly id: string;
-  readonly prefix: string;
-  readonly name: string;
-  readonly definition: string;
-  readonly description: string | null;
-  readonly language: string;
-  readonly created_at: number;
-  readonly updated_at: number;
 }
 
 /** Columns with the fields of structs under their full names. */
@@ -84,7 +72,13 @@ export function Catalog({ scriptTables, clusterTables, udfs, onInsert, onOpenUdf
       <h2>Functions</h2>
       {udfs?.length === 0 && <p class="catalog-none">Functions shared with all pipelines appear here.</p>}
       {udfs?.map((udf) => (
-        <button key={udf.id} type="button" class="catalog-row" title={udf.description ?? udf.name} onClick={() => onOpenUdf(udf)}>
+        <button
+          key={udf.id}
+          type="button"
+          class="catalog-row"
+          title={udf.description === "" ? udf.name : udf.description}
+          onClick={() => onOpenUdf(udf)}
+        >
           <Icon name="function" />
           <span class="truncate">{udf.name}</span>
           <span class="catalog-note truncate">{udf.prefix}</span>

@@ -4,14 +4,15 @@
 import type { RefObject } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
+import type { Collection, Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, ConnectionTable, Connector, Page, Pipeline, QueryFinding } from "../../api/shapes.ts";
+import type { ConnectionTable, Connector, GlobalUdf, Pipeline, SqlDiagnostic } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { CodeEditor, type CodeEditorHandle, type CodeFinding } from "../../components/code-editor.tsx";
 import { SplitPane } from "../../components/split-pane.tsx";
 import { useTitle } from "../../components/title.ts";
 import { showToast } from "../../components/toast.tsx";
-import { Catalog, type GlobalUdf, tableOfCluster, tableOfScript } from "./catalog.tsx";
+import { Catalog, tableOfCluster, tableOfScript } from "./catalog.tsx";
 import { declaredTables } from "./declared-tables.ts";
 import { type Draft, EMPTY_DRAFT, loadDraft, saveDraft } from "./draft.ts";
 import { ExamplesDialog } from "./examples-dialog.tsx";
@@ -23,7 +24,6 @@ import { ShareUdfDialog, ShowUdfDialog } from "./udf-dialogs.tsx";
 import { useUdfValidation, useValidation } from "./validation.ts";
 
 const CATALOG_MS = 10_000;
-const NO_FINDINGS: readonly CodeFinding[] = [];
 
 /** The page; `from` is the pipeline that the draft starts as a copy of. */
 export function EditorPage({ from }: { readonly from: string | undefined }) {
@@ -76,7 +76,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
   const preview = usePreview();
   const catalog = useCatalog(draft.query);
   const openUdf = file === 0 ? undefined : draft.udfs[file - 1];
-  const udfValidation = useUdfValidation(openUdf?.definition);
+  const udf = useUdfValidation(openUdf?.definition);
   const isEmpty = draft.query.trim() === "";
 
   const runPreview = () => {
@@ -84,7 +84,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
     setTab(isWrong ? "problems" : "rows");
     if (!isEmpty && !isWrong) preview.start(draft, false);
   };
-  const jumpTo = ({ span }: QueryFinding) => {
+  const jumpTo = ({ span }: SqlDiagnostic) => {
     setFile(0);
     // The editor of the query may have to be shown first.
     setTimeout(() => span !== undefined && editor.current?.jumpTo(span.start.offset, span.end.offset));
@@ -112,8 +112,8 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
           <EditorFiles
             draft={draft}
             file={file}
-            udfName={udfValidation?.udf_name ?? undefined}
-            findings={validation.marks}
+            udfName={udf.name}
+            findings={openUdf === undefined ? validation.marks : udf.marks}
             tables={catalog.completion}
             handle={editor}
             onFile={setFile}
@@ -122,16 +122,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
             onRun={runPreview}
           />
         }
-        bottom={
-          <Results
-            tab={tab}
-            onTab={setTab}
-            validation={validation}
-            preview={preview}
-            udfErrors={udfValidation?.errors ?? []}
-            onFinding={jumpTo}
-          />
-        }
+        bottom={<Results tab={tab} onTab={setTab} validation={validation} preview={preview} udfErrors={udf.errors} onFinding={jumpTo} />}
       />
       {dialog !== undefined && (
         <EditorDialog
@@ -160,7 +151,7 @@ interface EditorFilesProps {
   readonly file: number;
   /** Of the open function. */
   readonly udfName: string | undefined;
-  /** In the query. */
+  /** In the open file. */
   readonly findings: readonly CodeFinding[];
   readonly tables: Readonly<Record<string, readonly string[]>>;
   readonly handle: RefObject<CodeEditorHandle | null>;
@@ -185,7 +176,7 @@ function EditorFiles({ draft, file, udfName, findings, tables, handle, onFile, o
         label={isQuery ? "Query" : "Function"}
         language={isQuery ? "sql" : "typescript"}
         value={isQuery ? draft.query : (draft.udfs[file - 1]?.definition ?? "")}
-        findings={isQuery ? findings : NO_FINDINGS}
+        findings={findings}
         tables={tables}
         placeholder={isQuery ? "SELECT … or open an example" : ""}
         handle={handle}

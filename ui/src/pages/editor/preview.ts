@@ -3,8 +3,9 @@
  */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
+import type { Collection } from "../../api/lists.ts";
 import { NO_ROWS, newTail, type OutputRows, readTail } from "../../api/output-rows.ts";
-import type { Collection, Job, Pipeline } from "../../api/shapes.ts";
+import type { Job, Pipeline } from "../../api/types.ts";
 import { isTerminal } from "../../components/badge.tsx";
 import type { Draft } from "./draft.ts";
 import { udfsOf } from "./validation.ts";

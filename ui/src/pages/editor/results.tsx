@@ -1,7 +1,7 @@
 /**
  * The panel below the editor: the planned graph, the preview's rows, what is wrong with the query.
  */
-import type { QueryFinding } from "../../api/shapes.ts";
+import type { SqlDiagnostic } from "../../api/types.ts";
 import { DataflowGraph } from "../../charts/dataflow-graph.tsx";
 import { StateBadge } from "../../components/badge.tsx";
 import { Empty } from "../../components/empty.tsx";
@@ -23,7 +23,7 @@ interface ResultsProps {
   readonly preview: Preview;
   /** Problems of the open function. */
   readonly udfErrors: readonly string[];
-  onFinding(finding: QueryFinding): void;
+  onFinding(finding: SqlDiagnostic): void;
 }
 
 /** The panel. */
@@ -112,9 +112,9 @@ function RowsPanel({ preview }: { readonly preview: Preview }) {
 }
 
 interface ProblemsPanelProps {
-  readonly findings: readonly QueryFinding[];
+  readonly findings: readonly SqlDiagnostic[];
   readonly udfErrors: readonly string[];
-  onFinding(finding: QueryFinding): void;
+  onFinding(finding: SqlDiagnostic): void;
 }
 
 function ProblemsPanel({ findings, udfErrors, onFinding }: ProblemsPanelProps) {

@@ -3,7 +3,7 @@
  */
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
-import type { Pipeline } from "../../api/shapes.ts";
+import type { Pipeline } from "../../api/types.ts";
 import { FormDialog } from "../../components/dialog.tsx";
 import { TextField } from "../../components/field.tsx";
 import { Note } from "../../components/note.tsx";

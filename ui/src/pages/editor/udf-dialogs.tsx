@@ -3,12 +3,12 @@
  */
 import { useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
+import type { GlobalUdf } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { CodeEditor } from "../../components/code-editor.tsx";
 import { Dialog, FormDialog } from "../../components/dialog.tsx";
 import { TextField } from "../../components/field.tsx";
 import { showToast } from "../../components/toast.tsx";
-import type { GlobalUdf } from "./catalog.tsx";
 
 interface ShareUdfDialogProps {
   readonly definition: string;
@@ -58,7 +58,7 @@ export function ShowUdfDialog({ udf, onClose, onDeleted, onInsert }: ShowUdfDial
   return (
     <Dialog title={udf.name} wide onClose={onClose}>
       <div class="dialog-body">
-        {udf.description !== null && udf.description !== "" && <p class="muted small">{udf.description}</p>}
+        {udf.description !== "" && <p class="muted small">{udf.description}</p>}
         <div class="code-box">
           <CodeEditor label={`Definition of ${udf.name}`} language="typescript" value={udf.definition} readOnly />
         </div>

@@ -3,7 +3,7 @@
  */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, request } from "../../api/client.ts";
-import type { Graph, QueryFinding, QueryValidation, UdfValidation } from "../../api/shapes.ts";
+import type { PipelineGraph, QueryValidationResult, SqlDiagnostic, UdfValidationResult } from "../../api/types.ts";
 import type { CodeFinding } from "../../components/code-editor.tsx";
 import type { Draft } from "./draft.ts";
 
@@ -12,9 +12,9 @@ const PAUSE_MS = 350;
 /** What is known of a draft. */
 export interface Validation {
   /** Newest graph of a valid query. */
-  readonly graph: Graph | undefined;
+  readonly graph: PipelineGraph | undefined;
   /** Errors first. */
-  readonly findings: readonly QueryFinding[];
+  readonly findings: readonly SqlDiagnostic[];
   /** Those with a place, for the editor. */
   readonly marks: readonly CodeFinding[];
   readonly hasErrors: boolean;
@@ -52,7 +52,7 @@ export function useValidation(draft: Draft): Validation {
 
 async function validate(draft: Draft, signal: AbortSignal): Promise<((last: Answer) => Answer) | undefined> {
   try {
-    const answer = await request<QueryValidation>("/pipelines/validate_query", {
+    const answer = await request<QueryValidationResult>("/pipelines/validate_query", {
       method: "POST",
       body: { query: draft.query, udfs: udfsOf(draft) },
       signal,
@@ -63,7 +63,7 @@ async function validate(draft: Draft, signal: AbortSignal): Promise<((last: Answ
   } catch (error) {
     if (signal.aborted) return undefined;
     if (error instanceof ApiError && error.status === 400) {
-      const finding: QueryFinding = { severity: "error", code: "refused", message: error.message };
+      const finding: SqlDiagnostic = { severity: "error", code: "refused", message: error.message };
       return (last) => ({ ...last, findings: [finding], pending: false, failure: undefined });
     }
     return (last) => ({ ...last, pending: false, failure: error instanceof Error ? error.message : String(error) });
@@ -76,24 +76,43 @@ export function udfsOf(draft: Draft): readonly { readonly definition: string; re
 }
 
 /** Findings with places. */
-function codeFindings(findings: readonly QueryFinding[]): readonly CodeFinding[] {
+function codeFindings(findings: readonly SqlDiagnostic[]): readonly CodeFinding[] {
   return findings.flatMap(({ span, severity, message, hint, detail }) =>
     span === undefined ? [] : [{ from: span.start.offset, to: span.end.offset, severity, message, hint: hint ?? detail }],
   );
 }
 
-/** What the API says of one function; `undefined` while it is not known. */
-export function useUdfValidation(definition: string | undefined): UdfValidation | undefined {
-  const [state, setState] = useState<UdfValidation>();
+/** What is known of a function. */
+export interface UdfKnowledge {
+  readonly name: string | undefined;
+  readonly errors: readonly string[];
+  /** Errors with a place, for the editor. */
+  readonly marks: readonly CodeFinding[];
+}
+
+const UNKNOWN: UdfKnowledge = { name: undefined, errors: [], marks: [] };
+
+function knowledgeOf(answer: UdfValidationResult): UdfKnowledge {
+  const marks = answer.problems.map(({ start, end, message }) => ({ from: start, to: end, severity: "error" as const, message }));
+  return { name: answer.udf_name ?? undefined, errors: answer.errors, marks };
+}
+
+/** What the API says of one function; none: nothing. */
+export function useUdfValidation(definition: string | undefined): UdfKnowledge {
+  const [state, setState] = useState(UNKNOWN);
   useEffect(() => {
     if (definition === undefined) {
-      setState(undefined);
+      setState(UNKNOWN);
       return undefined;
     }
     const abort = new AbortController();
     const ask = () =>
-      request<UdfValidation>("/udfs/validate", { method: "POST", body: { definition, language: "typescript" }, signal: abort.signal }).then(
-        setState,
+      request<UdfValidationResult>("/udfs/validate", {
+        method: "POST",
+        body: { definition, language: "typescript" },
+        signal: abort.signal,
+      }).then(
+        (answer) => setState(knowledgeOf(answer)),
         () => undefined,
       );
     const timer = setTimeout(() => void ask(), PAUSE_MS);

@@ -2,8 +2,9 @@
  * The epochs of a job, and for the chosen one where its time and bytes went.
  */
 import { useState } from "preact/hooks";
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Checkpoint, Collection, Graph, OperatorCheckpointGroup } from "../../api/shapes.ts";
+import type { Checkpoint, OperatorCheckpointGroup, PipelineGraph } from "../../api/types.ts";
 import { PhaseTimeline, type TimelineRow } from "../../charts/phase-timeline.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { Empty } from "../../components/empty.tsx";
@@ -57,7 +58,7 @@ export function CheckpointsTab({ pipeline, jobPath }: TabProps) {
 
 interface CheckpointDetailProps {
   readonly checkpoint: Checkpoint;
-  readonly graph: Graph;
+  readonly graph: PipelineGraph;
   readonly jobPath: string;
 }
 
@@ -112,7 +113,7 @@ function Fact({ label, value }: { readonly label: string; readonly value: string
   );
 }
 
-function timelineRows(checkpoint: Checkpoint, groups: readonly OperatorCheckpointGroup[], graph: Graph): TimelineRow[] {
+function timelineRows(checkpoint: Checkpoint, groups: readonly OperatorCheckpointGroup[], graph: PipelineGraph): TimelineRow[] {
   const names = new Map(graph.nodes.map((node) => [String(node.node_id), node.description]));
   const whole: TimelineRow = { label: "Whole checkpoint", detail: "", bytes: undefined, spans: checkpoint.events, nested: false };
   const operators = groups.flatMap((group): TimelineRow[] => {

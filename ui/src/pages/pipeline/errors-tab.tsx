@@ -2,8 +2,9 @@
  * What went wrong in a job, with the operator and subtask it came from.
  */
 import { useState } from "preact/hooks";
+import type { Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { JobLogMessage, Page } from "../../api/shapes.ts";
+import type { JobLogMessage } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { Empty, SkeletonRows } from "../../components/empty.tsx";
 import { Icon } from "../../components/icon.tsx";

@@ -1,8 +1,10 @@
 /**
  * What happened to a job, newest first: changes of state, restarts, checkpoints that failed, workers that came and went.
  */
+
+import type { Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { JobEvent, Page } from "../../api/shapes.ts";
+import type { JobEvent } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { Empty } from "../../components/empty.tsx";
 import type { Tone } from "../../components/note.tsx";

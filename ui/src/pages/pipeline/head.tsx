@@ -3,7 +3,7 @@
  */
 import { useState } from "preact/hooks";
 import { messageOf, request } from "../../api/client.ts";
-import type { Job, Pipeline } from "../../api/shapes.ts";
+import type { Job, Pipeline } from "../../api/types.ts";
 import { isTerminal, StateBadge } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
 import { FormDialog } from "../../components/dialog.tsx";

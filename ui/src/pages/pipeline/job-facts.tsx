@@ -1,7 +1,7 @@
 /**
  * What there is to know of a job beside its graph.
  */
-import type { Job, Pipeline } from "../../api/shapes.ts";
+import type { Job, Pipeline } from "../../api/types.ts";
 import { formatCount, formatDuration, formatTime } from "../../format.ts";
 
 /** The facts. */

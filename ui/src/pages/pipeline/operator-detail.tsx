@@ -1,7 +1,7 @@
 /**
  * One operator: how much it is held up, what goes through it, how far it is and who holds it back, what state it keeps.
  */
-import type { GraphNode, OperatorMetricGroup, OperatorStatus } from "../../api/shapes.ts";
+import type { Metric, MetricGroup, OperatorMetricGroup, OutputExplanation, PipelineNode } from "../../api/types.ts";
 import { pressureLevel } from "../../charts/dataflow-graph.tsx";
 import { LineChart } from "../../charts/line-chart.tsx";
 import { chartData, latestMax, latestSum, metricGroup } from "../../charts/metric-series.ts";
@@ -11,16 +11,21 @@ import type { Tone } from "../../components/note.tsx";
 import { formatBytes, formatCount, formatDuration, formatShort, formatTime, plural } from "../../format.ts";
 
 interface OperatorDetailProps {
-  readonly node: GraphNode;
+  readonly node: PipelineNode;
   readonly groups: readonly OperatorMetricGroup[];
-  readonly status: OperatorStatus | undefined;
+  readonly explanation: OutputExplanation | undefined;
   onClose(): void;
 }
 
 const PRESSURE_TONES: Readonly<Record<string, Tone>> = { low: "ok", medium: "warn", high: "bad" };
 
 /** The panel. */
-export function OperatorDetail({ node, groups, status, onClose }: OperatorDetailProps) {
+export function OperatorDetail({ node, groups, explanation, onClose }: OperatorDetailProps) {
+  const latest = (name: MetricGroup["name"]) => latestSum(metricGroup(groups, node.node_id, name));
+  const source = explanation?.sources.find(({ node_id }) => node_id === node.node_id);
+  const window = explanation?.windows.find(({ node_id }) => node_id === node.node_id);
+  const sink = explanation?.sinks.find(({ node_id }) => node_id === node.node_id);
+  const lag = worstLag(groups, node.node_id);
   const level = pressureLevel(latestMax(metricGroup(groups, node.node_id, "backpressure")) ?? 0);
   return (
     <section class="panel" aria-label={node.description}>
@@ -34,44 +39,61 @@ export function OperatorDetail({ node, groups, status, onClose }: OperatorDetail
       <div class="row">
         <Badge tone={PRESSURE_TONES[level] ?? "plain"}>Backpressure {level}</Badge>
         <Badge plain>{plural(node.parallelism, "subtask")}</Badge>
-        {status?.ended === true && <Badge tone="info">Ended</Badge>}
-        {status?.idle === true && <Badge>Idle</Badge>}
+        {source !== undefined && source.ended_subtasks === source.subtasks && <Badge tone="info">Ended</Badge>}
+        {source !== undefined && source.idle_subtasks > 0 && <Badge>Idle in {source.idle_subtasks}</Badge>}
       </div>
       <RateChart title="Rows in" groups={groups} nodeId={node.node_id} name="messages_recv" />
       <RateChart title="Rows out" groups={groups} nodeId={node.node_id} name="messages_sent" />
       <h3 class="panel-title">Event time</h3>
       <dl class="facts">
         <dt>Watermark</dt>
-        <dd class="num">{status === undefined ? "–" : formatTime(status.watermark)}</dd>
+        <dd class="num">{formatTime(watermarkOf(lag))}</dd>
         <dt>Behind now</dt>
-        <dd class="num">{status?.watermark ? formatDuration(Math.max(0, Date.now() * 1000 - status.watermark)) : "–"}</dd>
+        <dd class="num">{lag === undefined ? "–" : formatDuration(lag.value * 1e6)}</dd>
         <dt>Held back by</dt>
-        <dd>{status?.holder ? `${status.holder.description}, partition ${status.holder.partition}` : "nobody"}</dd>
+        <dd>{window?.held_by ? `partition ${window.held_by.partition} of ${window.held_by.table}` : "nobody"}</dd>
+        {window !== undefined && (
+          <>
+            <dt>Next rows</dt>
+            <dd class="num">{window.next_firing === null ? "–" : `at event time ${formatTime(window.next_firing)}`}</dd>
+          </>
+        )}
       </dl>
       <h3 class="panel-title">State and rows</h3>
       <dl class="facts num">
         <dt>State</dt>
-        <dd>{status === undefined ? "–" : `${formatBytes(status.state_bytes)} in ${plural(status.keys, "key")}`}</dd>
-        <dt>Rows in</dt>
-        <dd>{formatCount(status?.rows_in)}</dd>
-        <dt>Rows out</dt>
-        <dd>{formatCount(status?.rows_out)}</dd>
-        <dt>Filtered</dt>
-        <dd>{formatCount(status?.filtered)}</dd>
+        <dd>
+          {formatBytes(latest("state_bytes"))} in {plural(latest("keys") ?? 0, "key")}
+        </dd>
+        <dt>Rows read</dt>
+        <dd>{formatCount(source?.rows_read ?? window?.rows_in)}</dd>
+        <dt>Rows given</dt>
+        <dd>{formatCount(sink?.rows_written ?? window?.rows_out)}</dd>
         <dt>Late</dt>
-        <dd>{formatCount(status?.late)}</dd>
+        <dd>{formatCount(latest("late_rows"))}</dd>
         <dt>Bad</dt>
-        <dd>{formatCount(status?.bad)}</dd>
+        <dd>{formatCount(latest("bad_rows"))}</dd>
       </dl>
     </section>
   );
+}
+
+/** The event time that a lag stands for, in microseconds. */
+function watermarkOf(lag: Metric | undefined): number | undefined {
+  return lag === undefined ? undefined : lag.time - lag.value * 1e6;
+}
+
+/** The newest measurement of the subtask that is furthest behind. */
+function worstLag(groups: readonly OperatorMetricGroup[], nodeId: number): Metric | undefined {
+  const newest = (metricGroup(groups, nodeId, "watermark_lag_seconds")?.subtasks ?? []).flatMap(({ metrics }) => metrics.at(-1) ?? []);
+  return newest.sort((a, b) => b.value - a.value)[0];
 }
 
 interface RateChartProps {
   readonly title: string;
   readonly groups: readonly OperatorMetricGroup[];
   readonly nodeId: number;
-  readonly name: string;
+  readonly name: MetricGroup["name"];
 }
 
 function RateChart({ title, groups, nodeId, name }: RateChartProps) {

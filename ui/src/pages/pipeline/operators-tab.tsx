@@ -2,8 +2,9 @@
  * The dataflow while it runs: the graph with rates and backpressure, and beside it the chosen operator, or why there is no output.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, OperatorMetricGroup, OperatorStatus } from "../../api/shapes.ts";
+import type { OperatorMetricGroup, OutputExplanation } from "../../api/types.ts";
 import { DataflowGraph } from "../../charts/dataflow-graph.tsx";
 import { nodeLoads } from "../../charts/metric-series.ts";
 import { JobFacts } from "./job-facts.tsx";
@@ -12,7 +13,7 @@ import { OutputFindings } from "./output-findings.tsx";
 import type { TabProps } from "./page.tsx";
 
 const METRICS_MS = 1000;
-const STATUS_MS = 2000;
+const EXPLAIN_MS = 3000;
 const NO_GROUPS: readonly OperatorMetricGroup[] = [];
 
 /** The tab. */
@@ -20,7 +21,7 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
   const [selected, setSelected] = useState<number>();
   const isLive = job?.state === "Running";
   const metrics = usePolled<Collection<OperatorMetricGroup>>(`${jobPath}/operator_metric_groups`, isLive ? METRICS_MS : 5000);
-  const statuses = usePolled<Collection<OperatorStatus>>(`${jobPath}/operators`, STATUS_MS);
+  const explained = usePolled<OutputExplanation>(`${jobPath}/explain_output`, EXPLAIN_MS);
   const groups = metrics.data?.data ?? NO_GROUPS;
   const loads = useMemo(() => (isLive ? nodeLoads(groups) : undefined), [groups, isLive]);
   const side = useRef<HTMLElement>(null);
@@ -42,16 +43,11 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
       <aside class="operators-side" ref={side} aria-label="Details">
         {node === undefined ? (
           <>
-            <OutputFindings jobPath={jobPath} graph={pipeline.graph} onSelect={setSelected} />
+            <OutputFindings explanation={explained.data} graph={pipeline.graph} onSelect={setSelected} />
             <JobFacts pipeline={pipeline} job={job} />
           </>
         ) : (
-          <OperatorDetail
-            node={node}
-            groups={groups}
-            status={statuses.data?.data.find(({ node_id }) => node_id === node.node_id)}
-            onClose={() => setSelected(undefined)}
-          />
+          <OperatorDetail node={node} groups={groups} explanation={explained.data} onClose={() => setSelected(undefined)} />
         )}
       </aside>
     </div>

@@ -1,8 +1,10 @@
 /**
  * The page of one pipeline: its head with what can be done, and a tab for each way to look at it.
  */
+
+import type { Collection, Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, Job, JobLogMessage, Page, Pipeline } from "../../api/shapes.ts";
+import type { Job, JobLogMessage, Pipeline } from "../../api/types.ts";
 import { ButtonLink } from "../../components/button.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Note } from "../../components/note.tsx";

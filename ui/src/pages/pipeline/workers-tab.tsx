@@ -1,13 +1,17 @@
 /**
  * The worker processes of a job's current and recent runs, as the scheduler and they themselves say.
  */
+import { useState } from "preact/hooks";
+import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
-import type { Collection, Worker } from "../../api/shapes.ts";
+import type { Worker } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
+import { IconButton } from "../../components/button.tsx";
 import { Empty } from "../../components/empty.tsx";
 import type { Tone } from "../../components/note.tsx";
 import { formatAgo, formatTime } from "../../format.ts";
 import type { TabProps } from "./page.tsx";
+import { WorkerLog } from "./worker-log.tsx";
 
 const WORKERS_MS = 3000;
 const TONES: Readonly<Record<string, Tone>> = {
@@ -21,6 +25,7 @@ const TONES: Readonly<Record<string, Tone>> = {
 
 /** The tab. */
 export function WorkersTab({ jobPath }: TabProps) {
+  const [shown, setShown] = useState<Worker>();
   const { data, error } = usePolled<Collection<Worker>>(`${jobPath}/workers`, WORKERS_MS);
   if (data === undefined) return <Empty icon="clock" title={error === undefined ? "Asking for workers" : error.message} />;
   if (data.data.length === 0) {
@@ -42,6 +47,9 @@ export function WorkersTab({ jobPath }: TabProps) {
             <th class="hide-phone">Machine</th>
             <th class="hide-phone">Started</th>
             <th>Heard</th>
+            <th>
+              <span class="visually-hidden">Actions</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -50,7 +58,7 @@ export function WorkersTab({ jobPath }: TabProps) {
               <td>
                 <div class="cell-name">
                   <span class="mono">{worker.id}</span>
-                  {worker.reason !== "" && <span class="muted small">{worker.reason}</span>}
+                  {reasonOf(worker) !== "" && <span class="muted small">{reasonOf(worker)}</span>}
                 </div>
               </td>
               <td>
@@ -70,10 +78,28 @@ export function WorkersTab({ jobPath }: TabProps) {
               <td class="num nowrap">
                 {worker.ended_at === null ? (worker.heartbeat_at === null ? "–" : formatAgo(worker.heartbeat_at)) : "ended"}
               </td>
+              <td>
+                <div class="actions">
+                  <IconButton icon="file" label={`Log of ${worker.id}`} onClick={() => setShown(worker)} />
+                </div>
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
+      {shown !== undefined && <WorkerLog worker={shown} jobPath={jobPath} onClose={() => setShown(undefined)} />}
     </div>
   );
+}
+
+/** Why a worker is in its state, with how it ended. */
+function reasonOf(worker: Worker): string {
+  const end = worker.out_of_memory
+    ? "killed for want of memory"
+    : worker.exit_signal !== null
+      ? `ended by ${worker.exit_signal}`
+      : worker.exit_code !== null && worker.exit_code !== 0
+        ? `exit code ${worker.exit_code}`
+        : "";
+  return [worker.reason, worker.reason.includes(end) ? "" : end].filter((text) => text !== "").join("; ");
 }
