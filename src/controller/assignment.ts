@@ -64,7 +64,7 @@ export function makeAssignment(
   };
 }
 
-function runSettings({ settings, stateUrl, preview }: RunPlan): RunSettings {
+function runSettings({ settings, stateUrl, preview, baseEpoch }: RunPlan): RunSettings {
   return {
     batchRows: settings["pipeline.source-batch-size"],
     windowBytes: WINDOW_BYTES,
@@ -81,6 +81,7 @@ function runSettings({ settings, stateUrl, preview }: RunPlan): RunSettings {
     previewRows: preview ? PREVIEW_ROWS : UNLIMITED_ROWS,
     previewRowsPerSecond: PREVIEW_ROWS_PER_SECOND,
     previewWaits: preview,
+    baseEpoch: BigInt(baseEpoch),
   };
 }
 

@@ -66,6 +66,8 @@ export interface RunSettings {
   readonly previewRowsPerSecond: number;
   /** Whether rows that come faster wait, so that a small result is shown whole; otherwise they are left out, so that nothing is held back. */
   readonly previewWaits: boolean;
+  /** The run's first epoch is its successor: the restored one, or, where state was ignored, the newest that the job ever had. */
+  readonly baseEpoch: bigint;
 }
 
 /** A secret by name. Resolved in the worker; its value is never in a message, a job spec or a log. */
@@ -243,6 +245,7 @@ function createBaseRunSettings(): RunSettings {
     previewRows: 0,
     previewRowsPerSecond: 0,
     previewWaits: false,
+    baseEpoch: 0n,
   };
 }
 
@@ -301,6 +304,12 @@ export const RunSettings: MessageFns<RunSettings> = {
     }
     if (message.previewWaits !== false) {
       writer.uint32(120).bool(message.previewWaits);
+    }
+    if (message.baseEpoch !== 0n) {
+      if (BigInt.asUintN(64, message.baseEpoch) !== message.baseEpoch) {
+        throw new globalThis.Error("value provided for field message.baseEpoch of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.baseEpoch);
     }
     return writer;
   },
@@ -438,6 +447,14 @@ export const RunSettings: MessageFns<RunSettings> = {
             message.previewWaits = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.baseEpoch = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -476,6 +493,7 @@ export const RunSettings: MessageFns<RunSettings> = {
     message.previewRows = object.previewRows ?? 0;
     message.previewRowsPerSecond = object.previewRowsPerSecond ?? 0;
     message.previewWaits = object.previewWaits ?? false;
+    message.baseEpoch = (object.baseEpoch !== undefined && object.baseEpoch !== null) ? BigInt(object.baseEpoch) : 0n;
     return message;
   },
 };

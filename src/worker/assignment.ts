@@ -48,6 +48,8 @@ export interface AcceptedAssignment {
   readonly absence: AbsenceLimits;
   readonly preview: PreviewLimits;
   readonly restore: RestoreOrder | undefined;
+  /** The run's first epoch is its successor. */
+  readonly baseEpoch: number;
 }
 
 /** `assignment`, judged. Throws `version-mismatch` for formats of another build, `unsupported` for what it asks beyond this one, `io` for nonsense. */
@@ -83,6 +85,7 @@ export function acceptAssignment(assignment: Assignment): AcceptedAssignment {
             manifestChecksum: restore.manifestChecksum,
             origins: new Map(restore.origins.map(({ vertex, manifestVertex }: VertexOrigin) => [vertex, manifestVertex])),
           },
+    baseEpoch: epochNumber(restore?.epoch ?? settings.baseEpoch),
   };
 }
 

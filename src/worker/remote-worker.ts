@@ -206,14 +206,13 @@ export class RemoteWorker implements Service {
 
   #assign(assignment: Assignment): void {
     if (this.#assigned !== undefined) return;
-    const restored = assignment.restore?.epoch ?? 0n;
     try {
       const accepted = acceptAssignment(assignment);
       checkFileRoots(accepted.program, this.#options.config["connectors.file.roots"]);
       const own = accepted.placement.flatMap((worker, subtask) => (worker === accepted.worker ? [subtask] : []));
       this.#assigned = accepted;
       this.#metrics.describe(accepted.program);
-      this.#journal = new RunJournal(accepted.worker, own, epochNumber(restored));
+      this.#journal = new RunJournal(accepted.worker, own, accepted.baseEpoch);
       this.#lease.limit(accepted.absence);
       this.#prepare(accepted).catch((error: unknown) => this.#fail(toErrorMessage(toErrorRecord(error)), undefined));
     } catch (error) {

@@ -22,7 +22,7 @@ export function workerStart(fence: RunFence, assigned: AcceptedAssignment, { mod
     program,
     module,
     parallelism,
-    settings: { ...settings, fence: fence.fence, restoredEpoch: assigned.restore?.epoch ?? 0 },
+    settings: { ...settings, fence: fence.fence, restoredEpoch: assigned.baseEpoch },
     connectors,
     store: stateUrl,
     restore,

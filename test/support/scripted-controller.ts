@@ -39,7 +39,7 @@ const LEASE_MS = 2_000;
 
 /** See the file's comment. One run of one job. */
 export class ScriptedController {
-  readonly token = makeRunToken();
+  readonly token: string;
   readonly fence: RunFence;
   readonly heard: Heard[] = [];
   readonly registered: Register[] = [];
@@ -55,8 +55,10 @@ export class ScriptedController {
   #renewing: NodeJS.Timeout | undefined;
   #changed: (() => void)[] = [];
 
-  constructor(fence: RunFence = { jobId: "job_test", runId: "run_1", fence: 1n }) {
+  /** `token`: what workers log in with. */
+  constructor(fence: RunFence = { jobId: "job_test", runId: "run_1", fence: 1n }, token = makeRunToken()) {
     this.fence = fence;
+    this.token = token;
   }
 
   async listen(port = 0): Promise<void> {
@@ -156,6 +158,7 @@ export interface TestAssignment {
   readonly settings?: Partial<RunSettings>;
   /** Instead of the artifact's. */
   readonly checksum?: string;
+  readonly abiVersion?: number;
 }
 
 /** Drives the checkpoints of the run of `controller`. */
@@ -205,7 +208,7 @@ export class ScriptedRun {
         hash: sha256(wasm),
         storeUrl: store,
         path: artifactPath(artifact),
-        abiVersion: ABI_VERSION,
+        abiVersion: this.#test.abiVersion ?? ABI_VERSION,
         sizeBytes: BigInt(wasm.length),
         checksum: this.#test.checksum ?? sha256(wasm),
       },
@@ -229,6 +232,7 @@ export class ScriptedRun {
         previewRows: 100,
         previewRowsPerSecond: 1000,
         previewWaits: true,
+        baseEpoch: 0n,
         ...settings,
       }),
       ...(restored === undefined

@@ -195,7 +195,7 @@ export class ScriptedWorker {
   #assigned(assignment: Assignment): void {
     if (this.assignment !== undefined) return;
     this.assignment = assignment;
-    this.#started = Number(assignment.restore?.epoch ?? 0n);
+    this.#started = Number(assignment.settings?.baseEpoch ?? 0n);
     for (const subtask of this.subtasks) {
       this.#ready.add(subtask);
       this.#say({ $case: "slotReady", value: { subtask, restoreUs: 1n, restoredBytes: 0n } });
