@@ -118,7 +118,7 @@ export const SUCCESSORS: Readonly<Record<JobState, readonly JobState[]>> = {
   stopped: ["compiling"],
   finishing: ["finished", "stopping", "recovering", "failing"],
   finished: [],
-  recovering: ["compiling", "stopping", "stopped", "failing"],
+  recovering: ["compiling", "stopping", "stopped"],
   failing: ["failed"],
   failed: ["compiling"],
 };
