@@ -166,10 +166,10 @@ export class ControllerLink {
     }
   }
 
-  /** The list of controllers, the leader first. An empty one is no news. */
+  /** Controllers as the leader knows them, the leader first; those we were started with stay, for it may not know all. */
   #learn(endpoints: readonly string[]): void {
     if (endpoints.length === 0) return;
-    this.#endpoints = endpoints;
+    this.#endpoints = [...new Set([...endpoints, ...this.#options.endpoints])];
     this.#turn = 0;
   }
 }

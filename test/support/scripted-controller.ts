@@ -124,7 +124,11 @@ export class ScriptedController {
       const found = condition();
       if (found !== undefined && found !== false) return found;
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw externalError("timeout", `${what}: heard ${this.heard.map(({ body }) => body.$case).join(" ")}`);
+      if (leftMs <= 0)
+        throw externalError(
+          "timeout",
+          `${what}: heard ${this.heard.map(({ body }) => body.$case).join(" ")} ${this.said("failed").map(({ error }) => error?.message)}`,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(leftMs, 100));
         this.#changed.push(() => {
