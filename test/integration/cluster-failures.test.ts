@@ -26,7 +26,9 @@ describe("a cluster under failures", function () {
     pipeline.slow(READ_DELAY_MS);
     await cluster.start();
     await pipeline.create(parallelism);
-    return pipeline.advanced(0);
+    const job = await pipeline.advanced(0);
+    pipeline.expectMiddle();
+    return job;
   }
 
   /** The one worker's process. */
@@ -53,6 +55,12 @@ describe("a cluster under failures", function () {
     expect(code).to.equal(0);
   });
 
+  /** The failure is over, and it was in the middle of the input. */
+  async function expectGoneOn(since: number): Promise<void> {
+    await pipeline.advanced(since, 1);
+    pipeline.expectMiddle();
+  }
+
   for (let round = 1; round <= ROUNDS; round++) {
     const name = (claim: string): string => (ROUNDS === 1 ? claim : `${claim} (round ${round})`);
 
@@ -60,7 +68,7 @@ describe("a cluster under failures", function () {
       const before = await running();
       kill(worker());
       const after = await pipeline.until("another run runs", (job) => job.state === "Running" && job.run_id > before.run_id);
-      await pipeline.advanced(after.epoch, 1);
+      await expectGoneOn(after.epoch);
       await pipeline.finish();
       expect(restoredEpochs().at(-1)).to.be.at.least(before.epoch);
     });
@@ -100,7 +108,7 @@ describe("a cluster under failures", function () {
       } catch {
         // It was killed while it was stopped.
       }
-      await pipeline.advanced(after.epoch, 1);
+      await expectGoneOn(after.epoch);
       await eventually("the old worker has ended", () => (cluster.pids("worker").includes(pid) ? undefined : true), 30_000);
       await pipeline.finish();
       expect(restoredEpochs().at(-1)).to.be.at.least(before.epoch);
@@ -131,7 +139,7 @@ describe("a cluster under failures", function () {
       await cluster.start();
       const after = await pipeline.until("it runs again", (job) => job.state === "Running" && job.run_id > before.run_id);
       expect(restoredEpochs().at(-1)).to.be.at.least(before.epoch);
-      await pipeline.advanced(after.epoch, 1);
+      await expectGoneOn(after.epoch);
       await pipeline.finish();
     });
   }

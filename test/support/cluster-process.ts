@@ -43,7 +43,7 @@ export class TestCluster {
   readonly folder: string;
   readonly stateDir: string;
   readonly ports: { readonly api: number; readonly controller: number; readonly admin: number };
-  readonly #env: NodeJS.ProcessEnv;
+  #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
 
   private constructor(folder: string, ports: readonly number[], env: NodeJS.ProcessEnv) {
@@ -57,6 +57,18 @@ export class TestCluster {
   /** A cluster in `folder` that is not started; `env` are settings. */
   static async in(folder: string, env: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
     return new TestCluster(folder, await freePorts(3), env);
+  }
+
+  /** More settings, for the next start. */
+  set(env: NodeJS.ProcessEnv): void {
+    this.#env = { ...this.#env, ...env };
+  }
+
+  /** The controller that the supervisor has started. */
+  controllerOfCluster(): number {
+    const own = this.pids("controller").find((pid) => parentOf(pid) === this.process.pid);
+    if (own === undefined) throw new AssertionError("the cluster has no controller now");
+    return own;
   }
 
   /** Words with which `process.execPath` runs a command of this cluster. */
@@ -157,10 +169,15 @@ export class TestCluster {
 
   /** The end of every log, for a failure's message. */
   logs(lines = 30): string {
-    const folder = join(this.stateDir, "logs");
-    if (!existsSync(folder)) return "";
-    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.log$/.test(name));
-    return files.map((name) => `--- ${name}\n${readFileSync(join(folder, name), "utf8").split("\n").slice(-lines).join("\n")}`).join("\n");
+    const files = ["logs", "workers"].flatMap((part) => {
+      const folder = join(this.stateDir, part);
+      if (!existsSync(folder)) return [];
+      const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.log$/.test(name));
+      return names.map((name) => join(part, name));
+    });
+    return files
+      .map((name) => `--- ${name}\n${readFileSync(join(this.stateDir, name), "utf8").split("\n").slice(-lines).join("\n")}`)
+      .join("\n");
   }
 
   /** Calls the API as the UI does. */
@@ -174,6 +191,11 @@ export class TestCluster {
     const text = await answer.text();
     return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
   }
+}
+
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
 /** Sends SIGKILL; a process that is gone is fine. */
