@@ -149,12 +149,15 @@ export class Slot {
     }
   }
 
-  /** Epoch `epoch` has begun. `stop`: sources pause behind its barrier. */
+  /**
+   * Epoch `epoch` has begun. `stop`: sources pause behind its barrier. Told again for a later epoch (by another controller, which cannot know
+   * where they paused) they go on up to that one.
+   */
   trigger(epoch: number, stop: boolean): void {
     this.#known = Math.max(this.#known, epoch);
     if (stop) {
       this.#stopRequested = true;
-      this.#stopAfter = Math.min(this.#stopAfter, epoch);
+      this.#stopAfter = Math.min(this.#settings.stopAfterCheckpoint ?? Number.POSITIVE_INFINITY, epoch);
     }
     this.#reportDue = true;
     this.wake();

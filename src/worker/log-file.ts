@@ -8,6 +8,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSyn
 const ROTATE_BYTES = 8 << 20;
 /** Bytes of a piece at most. */
 export const LOG_PIECE_BYTES = 64 << 10;
+const NEWLINE = 10;
 
 /** A piece of the log: whole lines. */
 export interface LogPiece {
@@ -63,10 +64,10 @@ export class LogFile {
     let left = limit;
     while (at < end && left > 0) {
       let text = this.#bytes(at, Math.min(LOG_PIECE_BYTES, left, end - at));
-      if (text.length === 0) return;
-      const begin = skip ? text.indexOf(10) + 1 : 0;
+      if (text.length < LOG_PIECE_BYTES && !text.includes(NEWLINE)) return;
+      const begin = skip ? text.indexOf(NEWLINE) + 1 : 0;
       skip = skip && begin === 0;
-      const whole = text.lastIndexOf(10) + 1;
+      const whole = text.lastIndexOf(NEWLINE) + 1;
       // A line longer than a piece is given in parts.
       text = text.subarray(begin, whole > begin ? whole : text.length);
       if (!skip && text.length > 0) yield { offset: at + begin, text };

@@ -3,3 +3,4 @@
 if (process.env.WADI_TEST_STUBBORN === undefined) process.on("SIGTERM", () => process.exit(0));
 else process.on("SIGTERM", () => undefined);
 setInterval(() => undefined, 1000);
+process.stdout.write("ready\n");

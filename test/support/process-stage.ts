@@ -1,4 +1,5 @@
 /** The process scheduler with real processes that do nothing, for its conformance suite and its own tests. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/core/clock.ts";
@@ -54,6 +55,12 @@ export class ProcessStage implements SchedulerStage {
 
   async settle(): Promise<void> {
     await this.until(() => [...this.#phases.values()].every(({ phase }) => phase !== "stopping"));
+  }
+
+  /** Waits until the processes listen to signals. */
+  async ready(): Promise<void> {
+    const outputs = () => readdirSync(this.workers).map((worker) => join(this.workers, worker, "output.log"));
+    await this.until(() => outputs().every((path) => readFileSync(path, "utf8").includes("ready")));
   }
 
   async until(condition: () => boolean): Promise<void> {

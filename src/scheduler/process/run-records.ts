@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { toAppError } from "../../core/errors.ts";
+import { externalError, toAppError } from "../../core/errors.ts";
 import type { JobId, RunId, WorkerId } from "../../core/ids.ts";
 import type { RunSpec, WorkerExit } from "../scheduler.ts";
 
@@ -90,7 +90,7 @@ export class RunRecords {
   /** All jobs. A file that cannot be read is an error: forgetting a run could start it twice. */
   read(): RecordedJob[] {
     return this.#names().map((name) => {
-      const { version: _, ...found } = jobSchema.parse(JSON.parse(readFileSync(join(this.#folder, name), "utf8")));
+      const { version: _, ...found } = this.#readFile(join(this.#folder, name));
       const runs = found.runs.map((run) => ({
         ...run,
         run: run.run as RunId,
@@ -117,6 +117,19 @@ export class RunRecords {
       renameSync(`${path}.new`, path);
     } catch (error) {
       throw toAppError(error);
+    }
+  }
+
+  #readFile(path: string): z.infer<typeof jobSchema> {
+    try {
+      return jobSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    } catch (error) {
+      throw externalError("io", `the scheduler's record "${path}" cannot be read`, {
+        retry: "never",
+        detail: error instanceof Error ? error.message : "",
+        hint: "Stop all workers of this machine, then remove the file.",
+        cause: error,
+      });
     }
   }
 

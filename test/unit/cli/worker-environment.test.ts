@@ -1,0 +1,32 @@
+import { expect } from "chai";
+import { workerEnvironment } from "../../../src/cli/worker-launcher.ts";
+
+describe("environment of workers", () => {
+  it("has nothing that only others need: database, API, Prometheus, Nomad, our own tokens", () => {
+    const secrets = {
+      DATABASE_PASSWORD: "x",
+      DATABASE_HOST: "x",
+      WADI__DATABASE__POSTGRES__PASSWORD: "x",
+      WADI__API__SESSION_TOKEN: "x",
+      WADI_API_TOKEN: "x",
+      PROM_AUTH: "x",
+      NOMAD_TOKEN: "x",
+      WADI__NOMAD__TOKEN: "x",
+    };
+    expect(workerEnvironment(secrets)).to.deep.equal({});
+  });
+
+  it("has what connectors, the object store and the worker itself need", () => {
+    const needed = {
+      PATH: "/bin",
+      HOME: "/root",
+      AWS_ACCESS_KEY_ID: "x",
+      AWS_SECRET_ACCESS_KEY: "x",
+      KAFKA_PASSWORD: "x",
+      CHECKPOINT_URL: "s3://b",
+      WADI__WORKER__ORPHAN_TIMEOUT: "1m",
+      WADI__CONNECTORS__FILE__ROOTS: "/data",
+    };
+    expect(workerEnvironment(needed)).to.deep.equal(needed);
+  });
+});
