@@ -69,9 +69,12 @@ export interface DataAddress {
 export interface Resumption {
   readonly startedEpoch: number;
   readonly completeEpoch: number;
+  /** All its sinks have published this epoch and every one before. */
   readonly committedEpoch: number;
   readonly readySubtasks: readonly number[];
   readonly endedSubtasks: readonly number[];
+  /** Own subtasks that have closed; absent: none. */
+  readonly closedSubtasks?: readonly number[];
   readonly running: boolean;
   readonly paused: boolean;
 }

@@ -61,13 +61,13 @@ function register(draft: RunDraft, worker: WorkerId, { slots, data, resumption }
   });
   if (!isNeeded(draft.run, worker) || over) return dismiss(draft, worker);
   if (draft.run.placement === undefined) return place(draft, worker, resumption);
-  if (isEnding(draft.run)) return closeAgain(draft, worker);
+  if (isEnding(draft.run)) return closeAgain(draft, worker, resumption);
   if (resumption === undefined) {
     if (hasBegun(draft.run, worker)) return startedAfresh(draft, worker);
   } else {
     resume(draft, worker, resumption);
   }
-  assignAll(draft);
+  if (draft.run.phase !== "done") assignAll(draft);
 }
 
 /** Subtasks are placed as soon as there are enough slots; who comes later is not needed. */
@@ -87,7 +87,10 @@ function dismiss(draft: RunDraft, worker: WorkerId): void {
   draft.effects.push({ kind: "close", worker, mode: "immediate", deadlineMs: draft.run.config.limits.closeMs });
 }
 
-function closeAgain(draft: RunDraft, worker: WorkerId): void {
+function closeAgain(draft: RunDraft, worker: WorkerId, resumption: Resumption | undefined): void {
+  for (const subtask of resumption?.closedSubtasks ?? []) {
+    if (owns(draft.run, worker, subtask)) feed(draft, { kind: "slot-closed", subtask });
+  }
   const { phase, closeMode, config } = draft.run;
   if (phase === "closing" && closeMode !== undefined) {
     draft.effects.push({ kind: "close", worker, mode: closeMode, deadlineMs: config.limits.closeMs });
@@ -105,9 +108,15 @@ function startedAfresh(draft: RunDraft, worker: WorkerId): void {
   fail(draft, { kind: "lost", error: outsideError("connection-lost", `worker ${worker} has started afresh and does not know its run`) });
 }
 
+/** Slots that were closed by another controller's word, whose job has wanted something else since. */
+function closedEarly(draft: RunDraft, worker: WorkerId): void {
+  fail(draft, { kind: "lost", error: outsideError("connection-lost", `slots of worker ${worker} are closed although the run goes on`) });
+}
+
 function resume(draft: RunDraft, worker: WorkerId, resumption: Resumption): void {
   const subtasks = subtasksOf(draft.run, worker);
   const own = (wanted: readonly number[]): readonly number[] => subtasks.filter((subtask) => wanted.includes(subtask));
+  if ((resumption.closedSubtasks ?? []).length > 0) return closedEarly(draft, worker);
   if (resumption.running) change(draft, { begun: true });
   const fresh = [...draft.run.workers].find(([id, { data, resumed }]) => data !== undefined && !resumed && !isReady(draft.run, id));
   if (resumption.running && fresh !== undefined && isNeeded(draft.run, fresh[0])) return startedAfresh(draft, fresh[0]);

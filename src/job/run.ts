@@ -54,7 +54,8 @@ export function adoptRun(config: RunConfig, { placement, recorded: epochs }: Ado
   const workers = new Map(placement.map(({ worker, count }) => [worker, { ...absent, slots: count }]));
   const coordinator = startCoordinator(run.coordinator.config, epochs);
   const beganAtMs = new Map(epochs.map((epoch) => [epoch, nowMs]));
-  return { run: { ...run, phase: "running", placement, workers, coordinator, beganAtMs }, effects: [] };
+  const begun = epochs.length > 0;
+  return { run: { ...run, phase: "running", placement, workers, coordinator, beganAtMs, begun }, effects: [] };
 }
 
 /** What follows from `event` at `nowMs`. Effects are begun in their order; only `complete` and `retain` wait for one another. */

@@ -38,7 +38,11 @@ interface Outcome {
 }
 
 /** Runs one slot at parallelism 1 until its input ends; every epoch is "complete" at once. */
-async function runSlot(program: Program, settings: Partial<SlotSettings> = {}): Promise<Outcome> {
+async function runSlot(
+  program: Program,
+  settings: Partial<SlotSettings> = {},
+  onStarted: (slot: Slot, epoch: number) => void = () => undefined,
+): Promise<Outcome> {
   const topology = makeTopology(program, 0, 1);
   const instance = new Instance(makeModule(program), { program, subtask: 0, parallelism: 1, batchRows: 100, stateLimit: 1e9, fence: 1n });
   const context = { job: "test", run: 1, vertex: 0, subtask: 0, parallelism: 1, table: "t", options: {} };
@@ -66,6 +70,7 @@ async function runSlot(program: Program, settings: Partial<SlotSettings> = {}): 
       started: (epoch) => {
         started.push(epoch);
         epochs = epoch;
+        onStarted(slot, epoch);
       },
       reported: (epoch, report) => {
         reports.push({ epoch, report });
@@ -155,6 +160,18 @@ describe("slot", () => {
     const { started } = await runSlot(program, { checkpointEveryRows: 200, stopAfterCheckpoint: 2 });
     expect(started).to.deep.equal([1, 2]);
     expect(output()).to.have.length(400);
+  });
+
+  it("goes on up to a later barrier when it is told to stop behind that one", async () => {
+    writeFileSync(input(), Array.from({ length: 1000 }, (_, i) => `${i},${i},1`).join("\n"));
+    const source = { kind: "source" as const, options: { path: input() } };
+    const program = fakeProgram([source, { kind: "compute" }, { kind: "encode" }, { kind: "sink", options: sinkOptions() }]);
+    const settings = { checkpointEveryRows: 200, stopAfterCheckpoint: 3 };
+    const { started } = await runSlot(program, settings, (slot, epoch) => {
+      if (epoch === 1) slot.trigger(1, true);
+      if (epoch === 1) slot.trigger(3, true);
+    });
+    expect(started).to.deep.equal([1, 2, 3]);
   });
 
   it("fails on bad data with table, position, bytes and a hint", async () => {

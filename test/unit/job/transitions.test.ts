@@ -1,6 +1,7 @@
 /** The table is total, says the truth, and leads every job to rest in bounded time. */
 import { expect } from "chai";
 import { Prng } from "../../../src/core/prng.ts";
+import type { JobEffect } from "../../../src/job/effect.ts";
 import { JOB_EVENT_KINDS, type JobEvent, type RunReport } from "../../../src/job/event.ts";
 import { JOB_STATES, type Job, REST_STATES, STOP_MODES } from "../../../src/job/job.ts";
 import { wakeAtMs } from "../../../src/job/step.ts";
