@@ -141,15 +141,17 @@ export class JobDriver implements JobHost {
 
   /** This is one of the five places that catch: what fails here is the database, or a defect. */
   async #work(): Promise<void> {
+    const { term, logger } = this.#context;
     this.#working = true;
-    try {
-      for (let event = this.#queue.shift(); event !== undefined && !this.#over; event = this.#queue.shift()) await this.#step(event);
-    } catch (thrown) {
-      const error = toAppError(thrown);
-      if (this.#context.term.valid) this.#context.logger.error("a job's step failed", { job: this.id, state: this.state, error });
-    } finally {
-      this.#working = false;
+    for (let event = this.#queue.shift(); event !== undefined && !this.#over && term.valid; event = this.#queue.shift()) {
+      try {
+        await this.#step(event);
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        if (term.valid) logger.error("a job's step failed", { job: this.id, state: this.state, event: event.kind, error });
+      }
     }
+    this.#working = false;
   }
 
   async #step(event: JobEvent): Promise<void> {

@@ -9,10 +9,11 @@ import { withRetry } from "../core/retry.ts";
 import { type ChangedJob, fenceJobs, readChangedJobs, readJobs, type StoredJob } from "../db/jobs.ts";
 import type { Register, Welcome } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
+import type { TimelineEntry } from "../job/effect.ts";
 import type { StopMode } from "../job/job.ts";
 import { fencedOut, leaderMoved } from "../rpc/refusal.ts";
 import type { WorkerBody, WorkerSession } from "../rpc/worker-server.ts";
-import type { SchedulerEvent, WorkerView } from "../scheduler/scheduler.ts";
+import type { RunKey, SchedulerEvent, WorkerView } from "../scheduler/scheduler.ts";
 import type { LeaderContext } from "./context.ts";
 import type { SharedWork } from "./effects.ts";
 import { Gate } from "./gate.ts";
@@ -199,7 +200,7 @@ export class Leader {
     this.#jobs.get(job)?.release();
     this.#jobs.delete(job);
     this.#waiting.delete(job);
-    this.#context.metrics.jobGone(job);
+    this.#context.metrics.jobDeleted(job);
   }
 
   async #sample(): Promise<void> {
@@ -214,6 +215,8 @@ export class Leader {
       workers += run.workers;
       const samples = run.meter.sample();
       if (samples !== undefined) projections.samples([{ job: job.id, runFence: run.key.fence, takenAtMs, samples }]);
+      const bad = run.meter.takeBadRows(clock.elapsedMs());
+      if (bad > 0) job.note(badRows(bad, run.key));
       if (run.newestEpochBeganMs !== undefined) metrics.checkpointAge(job.id, takenAtMs - run.newestEpochBeganMs);
     }
     metrics.workers.set(workers);
@@ -303,6 +306,11 @@ export class Leader {
   closed(session: WorkerSession): void {
     this.#jobs.get(session.fence.jobId as JobId)?.effects.closed(session);
   }
+}
+
+function badRows(rows: number, run: RunKey): TimelineEntry {
+  const message = `${rows} row${rows === 1 ? "" : "s"} could not be read or computed`;
+  return { kind: "bad-rows", level: "warn", message, fence: Number(run.fence), error: undefined, details: { rows } };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -66,6 +66,13 @@ export class ControllerMetrics {
     this.#stateBytes.remove({ job_id: job });
   }
 
+  /** The job does not exist any more. */
+  jobDeleted(job: string): void {
+    this.jobGone(job);
+    for (const metric of [this.restarts, this.placementFailures, this.checkpointBytes]) metric.remove({ job_id: job });
+    for (const outcome of ["complete", "failed"]) this.checkpoints.remove({ job_id: job, outcome });
+  }
+
   /** The term is over. */
   reset(): void {
     this.leader.set(0);

@@ -236,7 +236,7 @@ export class RunDriver {
       this.#early.push(() => this.message(session, body));
       return;
     }
-    if (body.$case === "heartbeat") this.meter.heard(body.value, this.#init.context.clock.elapsedMs());
+    if (body.$case === "heartbeat") this.meter.heard(worker, body.value, this.#init.context.clock.elapsedMs());
     if (body.$case === "vertexReport" && !this.#reported(body.value, worker)) return;
     if (body.$case === "committed") this.#epochs?.committed(Number(body.value.epoch), body.value.subtask, body.value.phases);
     connection.received += 1n;
@@ -395,7 +395,7 @@ export class RunDriver {
       },
       (error) => {
         this.#init.context.logger.warn("an epoch could not be recorded", { job: this.#init.job, epoch, error });
-        this.#event({ kind: "record-failed", epoch, error: toErrorRecord(error) });
+        this.#event({ kind: "record-failed", epoch, error: { ...toErrorRecord(error), retry: completionRetry(error) } });
       },
     );
   }
@@ -422,4 +422,13 @@ export class RunDriver {
   #send(worker: WorkerId, body: Parameters<WorkerSession["send"]>[0]): void {
     if (this.#init.context.term.valid) this.#connections.get(worker)?.session.send(body);
   }
+}
+
+/**
+ * Whether an epoch is completed again: also after what a store calls final, such as a lost permission, because waiting within the checkpoint's
+ * time costs less than another run. Not if the record cannot be understood.
+ */
+function completionRetry({ domain, code, retry }: AppError): "never" | "backoff" {
+  const hopeless = domain !== "external" || code === "checksum-mismatch" || code === "version-mismatch";
+  return hopeless ? retry : "backoff";
 }

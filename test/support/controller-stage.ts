@@ -53,9 +53,14 @@ export class ControllerStage {
     return stage;
   }
 
-  /** Starts a controller; `more`: other parts. */
-  async start(more: Partial<ControllerOptions> = {}, database = this.#options): Promise<RunningController> {
-    const text = `checkpoint-url = "memory://${this.#options.database}${this.#options.host}"\n[controller]\nrpc-port = 0\n${this.#settings}`;
+  /** Checkpoints in memory, of this database alone. */
+  get #store(): string {
+    return `checkpoint-url = "memory://${this.#options.database}${this.#options.host}"`;
+  }
+
+  /** Starts a controller; `more`: other parts; `head`: first lines of its configuration. */
+  async start(more: Partial<ControllerOptions> = {}, database = this.#options, head = this.#store): Promise<RunningController> {
+    const text = `${head}\n[controller]\nrpc-port = 0\n${this.#settings}`;
     const db = openDatabase(database);
     const controller = new Controller({
       db,

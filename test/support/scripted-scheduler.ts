@@ -35,6 +35,13 @@ export class ScriptedCluster extends MemoryCluster {
     }
   }
 
+  /** A worker that says it is another of `worker`'s kind, with what `spec` gives it; the scheduler knows nothing of it. */
+  imitate(worker: ScriptedWorker, spec: RunSpec): ScriptedWorker {
+    const impostor = new ScriptedWorker(makeId("worker", this.#random), worker.handle, 1, spec, () => undefined);
+    this.workers.push(impostor);
+    return impostor;
+  }
+
   /** Ends all workers: after a test. */
   end(): void {
     for (const worker of this.workers) worker.die(0);

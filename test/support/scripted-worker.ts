@@ -29,6 +29,10 @@ export class ScriptedWorker {
   gone = false;
   /** How often it has dialled with success. */
   registrations = 0;
+  /** How often its stream ended before it was welcome. */
+  refusals = 0;
+  /** Rows per second that are wanted, by vertex. */
+  readonly tails = new Map<number, number>();
   /** It hears and says nothing any more, and does not exit. */
   mute = false;
   readonly #slots: number;
@@ -105,7 +109,8 @@ export class ScriptedWorker {
       endpoint,
       {
         message: (body) => this.#hear(body),
-        closed: () => {
+        closed: (error) => {
+          if (error?.code === "permission-denied") this.refusals += 1;
           if (this.#stream === stream && !this.gone) setTimeout(() => this.#dial(), REDIAL_MS);
         },
       },
@@ -183,6 +188,13 @@ export class ScriptedWorker {
       case "leaseRenewal":
         this.#complete = Number(body.value.epochComplete);
         return;
+      case "previewRequest":
+        this.tails.set(body.value.vertex, body.value.rowsPerSecond);
+        return;
+      case "logRequest": {
+        const { requestId } = body.value;
+        return this.#say({ $case: "logChunk", value: { requestId, offset: 0n, text: new TextEncoder().encode("a line\n"), last: true } });
+      }
       case "stop":
         return this.#stop();
       case "fenced":
