@@ -62,7 +62,6 @@ const serviceSettings = {
   "worker.rpc-port": port(0, "port of a worker's control service; 0 lets the system choose"),
   "worker.data-port": port(0, "port of a worker's data plane; 0 lets the system choose"),
   "worker.task-slots": integer(1, 1_024)(16, "slots of one worker process"),
-  "process-scheduler.slots": integer(1, 4_096)(128, "slots of all workers that the process scheduler may run on this machine"),
   "worker.orphan-timeout": duration(SECOND, DAY)(5 * MINUTE, "a worker whose lease no controller renewed for this long ends itself"),
   "worker.controller-absence-limit": duration(SECOND, DAY)(MINUTE, "a worker goes on without a controller for this long, then pauses"),
 } as const;
