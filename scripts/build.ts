@@ -25,8 +25,8 @@ export async function build(clean = false): Promise<string | undefined> {
   return (await buildProgram(clean)) ?? (await buildInterface(clean));
 }
 
-/** The UI, made beside the old one, which it replaces when it is complete. */
-async function buildInterface(clean: boolean): Promise<string | undefined> {
+/** Builds the UI alone if needed, beside the old one, which it replaces when it is complete; the problem's text if it failed. */
+export async function buildInterface(clean = false): Promise<string | undefined> {
   if (!clean && isUiUpToDate(UI)) return undefined;
   const made = `dist-ui-${process.pid}`;
   try {

@@ -102,7 +102,8 @@ class NumberText {
   }
 
   toJSON(): unknown {
-    return Number(this.text);
+    const { rawJSON } = JSON as { readonly rawJSON?: (text: string) => unknown };
+    return rawJSON === undefined ? Number(this.text) : rawJSON(this.text);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Metrics of the API as charts and graphs need them: sums over subtasks, one time axis for several lines, the newest value.
  */
-import type { Metric, MetricGroup, OperatorMetricGroup } from "../api/types.ts";
+import type { Metric, MetricGroup, OperatorMetricGroup, PipelineGraph } from "../api/types.ts";
 import { formatShort } from "../format.ts";
 import type { NodeLoad } from "./dataflow-graph.tsx";
 import type { Line } from "./line-chart.tsx";
@@ -53,20 +53,37 @@ function latestValues(group: MetricGroup | undefined): number[] {
   });
 }
 
+/** Rows a second through each operator: those that leave it, of sinks those that reach it. Absent: not measured. */
+export function nodeRates(groups: readonly OperatorMetricGroup[], graph: PipelineGraph): ReadonlyMap<number, number> {
+  const sent = (id: number) => latestSum(metricGroup(groups, id, "messages_sent"));
+  const received = (id: number) => latestSum(metricGroup(groups, id, "messages_recv"));
+  const rates = graph.nodes.flatMap(({ node_id, kind }): [number, number][] => {
+    const own = kind === "sink" ? received(node_id) || undefined : (sent(node_id) ?? received(node_id));
+    // What reaches a sink is bytes; its rows are counted where they were encoded.
+    const inputs = graph.edges.filter(({ dest_id }) => dest_id === node_id).flatMap(({ src_id }) => sent(src_id) ?? []);
+    const rate = own ?? (inputs.length === 0 ? undefined : inputs.reduce((sum, value) => sum + value, 0));
+    return rate === undefined ? [] : [[node_id, rate]];
+  });
+  return new Map(rates);
+}
+
 /** What the graph shows of each operator. */
-export function nodeLoads(groups: readonly OperatorMetricGroup[]): ReadonlyMap<number, NodeLoad> {
+export function nodeLoads(groups: readonly OperatorMetricGroup[], graph: PipelineGraph): ReadonlyMap<number, NodeLoad> {
+  const rates = nodeRates(groups, graph);
   return new Map(
-    groups.map(({ node_id }) => {
-      const sent = latestSum(metricGroup(groups, node_id, "messages_sent"));
-      const received = latestSum(metricGroup(groups, node_id, "messages_recv"));
-      const rows = sent === undefined || (sent === 0 && (received ?? 0) > 0) ? received : sent;
-      return [
-        node_id,
-        {
-          rate: rows === undefined ? "–" : `${formatShort(rows)} rows/s`,
-          backpressure: latestMax(metricGroup(groups, node_id, "backpressure")) ?? 0,
-        },
-      ];
+    graph.nodes.map(({ node_id }) => {
+      const rate = rates.get(node_id);
+      const backpressure = latestMax(metricGroup(groups, node_id, "backpressure")) ?? 0;
+      return [node_id, { rate: rate === undefined ? "–" : `${formatShort(rate)} rows/s`, backpressure }];
     }),
   );
+}
+
+/** Sinks that rows reach, such as "430 rows/s to preview"; empty: none. */
+export function sinkFlow(groups: readonly OperatorMetricGroup[], graph: PipelineGraph): string {
+  const rates = nodeRates(groups, graph);
+  const flowing = graph.nodes.filter(({ kind, node_id }) => kind === "sink" && (rates.get(node_id) ?? 0) > 0);
+  return flowing
+    .map(({ node_id, table, description }) => `${formatShort(rates.get(node_id) ?? 0)} rows/s to ${table ?? description}`)
+    .join(", ");
 }

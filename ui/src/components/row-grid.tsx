@@ -47,6 +47,7 @@ export function RowGrid({ output, label }: { readonly output: OutputRows; readon
                 {name}
               </th>
             ))}
+            <th class="grid-rest" />
           </tr>
         </thead>
         <tbody>
@@ -75,6 +76,7 @@ function GridRow({ row, columns }: { readonly row: OutputRow; readonly columns: 
           </td>
         );
       })}
+      <td class="grid-rest" />
     </tr>
   );
 }

@@ -6,7 +6,7 @@ import type { Collection } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
 import type { OperatorMetricGroup, OutputExplanation } from "../../api/types.ts";
 import { DataflowGraph } from "../../charts/dataflow-graph.tsx";
-import { nodeLoads } from "../../charts/metric-series.ts";
+import { nodeLoads, sinkFlow } from "../../charts/metric-series.ts";
 import { JobFacts } from "./job-facts.tsx";
 import { OperatorDetail } from "./operator-detail.tsx";
 import { OutputFindings } from "./output-findings.tsx";
@@ -23,18 +23,20 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
   const metrics = usePolled<Collection<OperatorMetricGroup>>(`${jobPath}/operator_metric_groups`, isLive ? METRICS_MS : 5000);
   const explained = usePolled<OutputExplanation>(`${jobPath}/explain_output`, EXPLAIN_MS);
   const groups = metrics.data?.data ?? NO_GROUPS;
-  const loads = useMemo(() => (isLive ? nodeLoads(groups) : undefined), [groups, isLive]);
+  const { graph } = pipeline;
+  const loads = useMemo(() => (isLive ? nodeLoads(groups, graph) : undefined), [groups, isLive, graph]);
+  const flow = isLive ? sinkFlow(groups, graph) : "";
   const side = useRef<HTMLElement>(null);
   useEffect(() => {
     // On a phone the details are below the graph.
     if (selected !== undefined && matchMedia("(max-width: 760px)").matches) side.current?.scrollIntoView({ behavior: "smooth" });
   }, [selected]);
-  const node = pipeline.graph.nodes.find(({ node_id }) => node_id === selected);
+  const node = graph.nodes.find(({ node_id }) => node_id === selected);
   return (
     <div class="operators">
       <section class="operators-graph" aria-label="Operators">
         <DataflowGraph
-          graph={pipeline.graph}
+          graph={graph}
           {...(loads === undefined ? {} : { loads })}
           selected={selected}
           onSelect={(id) => setSelected(id === selected ? undefined : id)}
@@ -43,7 +45,7 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
       <aside class="operators-side" ref={side} aria-label="Details">
         {node === undefined ? (
           <>
-            <OutputFindings explanation={explained.data} graph={pipeline.graph} onSelect={setSelected} />
+            <OutputFindings explanation={explained.data} graph={graph} flow={flow} onSelect={setSelected} />
             <JobFacts pipeline={pipeline} job={job} />
           </>
         ) : (

@@ -53,7 +53,23 @@ async function fetchLog(jobPath: string, workerId: string, signal: AbortSignal):
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
     const answer = await request<LogRequest>(`${jobPath}/logs/${asked.id}`, { signal });
     if (answer.state === "failed") throw new Error(answer.failure_message ?? "the log could not be read");
-    if (answer.state === "answered") return answer.chunks.map((chunk) => chunk.text).join("");
+    if (answer.state === "answered") return readable(answer.chunks.map((chunk) => chunk.text).join(""));
   }
   throw new Error("the worker did not answer in time");
+}
+
+/** Lines of JSON as people read them: time, level, message, and what else was said. */
+function readable(log: string): string {
+  return log.split("\n").map(readableLine).join("\n");
+}
+
+function readableLine(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const { time, level, message, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const details = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    return [time, String(level).toUpperCase().padEnd(5), message, ...details].join(" ");
+  } catch {
+    return line;
+  }
 }
