@@ -90,7 +90,10 @@ export class ControllerLink {
       this.#hint = undefined;
       const { welcomed, error } = await this.#serve(endpoint, signal);
       if (this.#last !== undefined && welcomed && error === undefined) return this.#last.said();
-      if (error !== undefined && error.retry === "never" && FINAL.has(error.code)) return this.#handler.refused(error);
+      if (error !== undefined && error.retry === "never" && FINAL.has(error.code)) {
+        this.#last?.said();
+        return this.#handler.refused(error);
+      }
       failures = welcomed ? 0 : failures + 1;
       if (!welcomed && !hinted) this.#turn += 1;
       if (this.#hint !== undefined && !hinted) continue;
@@ -105,7 +108,7 @@ export class ControllerLink {
     if (this.#welcomed && this.#last === undefined) this.#stream?.send(body);
   }
 
-  /** Says `body` as the last message, on this stream or a later one. Resolves when a leader has heard it, or after `limitMs`. */
+  /** Says `body` as the last message, on this stream or a later one. Resolves when a leader has heard it, nobody wants to hear it, or after `limitMs`. */
   async sayLast(body: WorkerMessage, limitMs: number): Promise<void> {
     const heard = new AbortController();
     this.#last = { body, said: () => heard.abort() };

@@ -221,7 +221,7 @@ export class RemoteWorker implements Service {
   }
 
   async #prepare(assigned: AcceptedAssignment): Promise<void> {
-    const { clock, random, cacheFolder, logger, module } = this.#options;
+    const { clock, random, cacheFolder, logger, module, config, memoryLimitBytes } = this.#options;
     const context = { clock, random, cacheFolder, signal: this.#preparing.signal };
     const { restore, stateUrl, parallelism, artifact, worker, placement, peers } = assigned;
     const beganMs = clock.elapsedMs();
@@ -234,7 +234,8 @@ export class RemoteWorker implements Service {
     this.#started = true;
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const connectors = this.#options.connectors ?? new URL(`../connectors/registry.${extension}`, import.meta.url).href;
-    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors });
+    const limits = { memoryBytes: memoryLimitBytes, udfTimeoutMs: config["udf.timeout"] };
+    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors }, limits);
     this.#hosted.command({ kind: "start", start });
     this.#hosted.command({ kind: "connect", peers });
   }
@@ -259,6 +260,8 @@ export class RemoteWorker implements Service {
 
   #commit(commit: Parameters<typeof commitCommand>[0]): void {
     const command = commitCommand(commit);
+    // What is committed counts.
+    this.#journal?.complete(command.epoch);
     const said = this.#journal?.commitsOf(command.epoch);
     if (said === undefined) return this.#hosted.command(command);
     for (const message of said) this.#link.send(message);

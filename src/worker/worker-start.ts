@@ -13,9 +13,23 @@ export interface FetchedParts {
   readonly connectors: string;
 }
 
+/** What this process may use. */
+export interface ProcessLimits {
+  /** Bytes of memory; 0: unlimited. */
+  readonly memoryBytes: number;
+  /** How long a user's function may take for one batch. */
+  readonly udfTimeoutMs: number;
+}
+
+/** Share of a process' memory for all slots' state: the rest is for frames, buffers and the code. */
+const STATE_SHARE = 0.75;
+
 /** See the file's comment. */
-export function workerStart(fence: RunFence, assigned: AcceptedAssignment, { module, restore, connectors }: FetchedParts): WorkerStart {
-  const { program, parallelism, settings, stateUrl, stateLimit, stuckMs, credential, preview, worker, placement } = assigned;
+export function workerStart(fence: RunFence, assigned: AcceptedAssignment, fetched: FetchedParts, limits: ProcessLimits): WorkerStart {
+  const { program, parallelism, settings, stateUrl, stuckMs, credential, preview, worker, placement } = assigned;
+  const { module, restore, connectors } = fetched;
+  const slots = placement.filter((owner) => owner === worker).length;
+  const roomBytes = limits.memoryBytes === 0 ? Number.POSITIVE_INFINITY : Math.floor((limits.memoryBytes * STATE_SHARE) / slots);
   const run = {
     job: fence.jobId,
     by: { fence: fence.fence, run: fence.runId },
@@ -26,8 +40,9 @@ export function workerStart(fence: RunFence, assigned: AcceptedAssignment, { mod
     connectors,
     store: stateUrl,
     restore,
-    stateLimit,
+    stateLimit: Math.min(assigned.stateLimit, roomBytes),
     stuckMs,
+    udfTimeoutMs: limits.udfTimeoutMs,
     credential,
     preview,
   };

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunFence } from "../../src/gen/peer.ts";
 
-const ENTRY = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
+const TEST_ENTRY = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 /** What a test chooses of a worker. */
 export interface SpawnedWorkerInit {
@@ -35,7 +36,9 @@ export function spawnWorker({ id, fence, endpoints, token, slots = 1, env = {} }
   const tokenFile = join(folder, "token");
   const logFile = join(folder, "log");
   writeFileSync(tokenFile, token, { mode: 0o600 });
-  const child = spawn(process.execPath, ["--import", "tsx", ENTRY], {
+  // The real command, unless connectors of the test are wanted.
+  const entry = env["WADI_TEST_CONNECTORS"] === undefined ? [MAIN, "worker"] : [TEST_ENTRY];
+  const child = spawn(process.execPath, ["--import", "tsx", ...entry], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
       ...process.env,

@@ -9,6 +9,8 @@ import { splitRows } from "./rows.ts";
 
 /** Rows of one batch at most. */
 const BATCH_ROWS = 500;
+/** Characters of one batch at most, unless a single row has more. */
+const BATCH_CHARACTERS = 1 << 20;
 const SECOND_MS = 1000;
 
 /** A preview sink of one subtask. */
@@ -39,7 +41,7 @@ export class PreviewSink implements Sink {
     const texts = splitRows(bytes, this.#output.waits ? left : Math.min(left, this.#room()));
     while (texts.length > 0) {
       const room = this.#room();
-      if (room > 0) this.#send(texts.splice(0, Math.min(room, BATCH_ROWS)));
+      if (room > 0) this.#send(texts.splice(0, Math.min(room, batchSize(texts))));
       else if (this.#output.waits && !this.#closed) await this.#clock.sleep(this.#windowMs + SECOND_MS - this.#clock.elapsedMs());
       else break;
     }
@@ -84,4 +86,14 @@ export class PreviewSink implements Sink {
     this.#closed = true;
     this.#tellDropped();
   }
+}
+
+/** How many of `rows` make a batch: at least one. */
+function batchSize(rows: readonly string[]): number {
+  let characters = 0;
+  for (let i = 0; i < Math.min(rows.length, BATCH_ROWS); i++) {
+    characters += rows[i]?.length ?? 0;
+    if (i > 0 && characters > BATCH_CHARACTERS) return i;
+  }
+  return BATCH_ROWS;
 }
