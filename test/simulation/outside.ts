@@ -31,6 +31,9 @@ export interface SimRecord {
 /** Rows of one split are numbered below this. */
 export const SPLIT_ROWS = 1_000_000;
 
+/** Rows of one output are numbered below this. */
+const OUTPUT_ROWS = 1_000_000_000;
+
 /** See the file's comment. */
 export class Database extends Service {
   job: Job;
@@ -94,6 +97,8 @@ export class Store extends Service {
   readonly counted = new Set<string>();
   /** Newest epoch that ever counted. */
   newest = 0;
+  /** Runs that started afresh because the user ignored the state begin another output. By fence; a run that restores goes on with its output. */
+  readonly outputs = new Map<number, number>();
 
   constructor(world: World) {
     super(world, "object store", 5);
@@ -127,24 +132,22 @@ export class Sink {
   readonly #store: Store;
   readonly #transactions = new Map<string, readonly number[]>();
   readonly #publishedBy = new Map<number, string>();
-  /** Rows of each split that were published. */
-  readonly counts: number[];
+  /** Rows published by output and split. */
+  readonly #counts = new Map<number, number[]>();
   /** Transactions published. */
   published = 0;
   /** Transactions that were asked for again. */
   repeated = 0;
 
-  constructor(world: World, store: Store, splits: number) {
+  constructor(world: World, store: Store) {
     this.#world = world;
     this.#store = store;
-    this.counts = new Array<number>(splits).fill(0);
   }
 
   publish(fence: number, epoch: number, { subtask, rows }: StagedRows): void {
-    const counts = `${fence}/${epoch}`;
-    if (!this.#store.counted.has(counts))
-      throw violation(this.#world, `epoch ${epoch} of run ${fence} is published and was never recorded`);
-    const name = `${counts}/${subtask}`;
+    const entry = `${fence}/${epoch}`;
+    if (!this.#store.counted.has(entry)) throw violation(this.#world, `epoch ${epoch} of run ${fence} is published and was never recorded`);
+    const name = `${entry}/${subtask}`;
     const before = this.#transactions.get(name);
     if (before !== undefined) {
       this.repeated++;
@@ -153,19 +156,38 @@ export class Sink {
     }
     this.#transactions.set(name, rows);
     this.published++;
-    for (const row of rows) {
+    const output = this.#store.outputs.get(fence) ?? 0;
+    for (const number of rows) {
+      const row = output * OUTPUT_ROWS + number;
       const other = this.#publishedBy.get(row);
       if (other !== undefined) throw violation(this.#world, `row ${row} is published twice: by ${other} and by ${name}`);
       this.#publishedBy.set(row, name);
-      const split = Math.floor(row / SPLIT_ROWS);
-      this.counts[split] = (this.counts[split] ?? 0) + 1;
+      const counts = this.#countsOf(output);
+      const split = Math.floor(number / SPLIT_ROWS);
+      counts[split] = (counts[split] ?? 0) + 1;
     }
   }
 
-  /** Rows of `split` from 0 that are all published. */
+  #countsOf(output: number): number[] {
+    const counts = this.#counts.get(output) ?? [];
+    this.#counts.set(output, counts);
+    return counts;
+  }
+
+  /** Rows of `split` that are published in the newest output. */
+  count(split: number): number {
+    return this.#countsOf(this.#newestOutput)[split] ?? 0;
+  }
+
+  get #newestOutput(): number {
+    return Math.max(0, ...this.#store.outputs.values());
+  }
+
+  /** Rows of `split` from 0 that are all published in the newest output. */
   prefix(split: number): number {
+    const first = this.#newestOutput * OUTPUT_ROWS + split * SPLIT_ROWS;
     let length = 0;
-    while (this.#publishedBy.has(split * SPLIT_ROWS + length)) length++;
+    while (this.#publishedBy.has(first + length)) length++;
     return length;
   }
 }

@@ -36,6 +36,7 @@ export const CHAOS_KINDS = [
   "fail-slot",
   "hang-worker",
   "break-stream",
+  "partition-worker",
   "leave",
   "drain",
   "crash-controller",
@@ -94,7 +95,7 @@ const RUN_LIMITS: RunLimits = {
 export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
   const kinds = prng.pick<readonly ChaosKind[]>([
     [],
-    ["kill-worker", "fail-slot", "hang-worker", "break-stream", "leave", "drain"],
+    ["kill-worker", "fail-slot", "hang-worker", "break-stream", "partition-worker", "leave", "drain"],
     ["crash-controller", "stall-controller", "database-away"],
     ["crash-controller", "break-stream"],
     ["store-away", "database-away", "scheduler-away", "few-slots"],

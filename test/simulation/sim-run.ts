@@ -72,8 +72,11 @@ export class SimRun {
     const { nowMs } = this.#sim.world;
     const setup = this.#setup;
     const own = record.epochs.filter((entry) => entry.fence === this.fence);
-    this.#restored = record.epochs.filter((entry) => entry.fence < this.fence).at(-1);
-    this.#base = this.#restored?.epoch ?? (own[0]?.epoch ?? 1) - 1;
+    const oldest = setup.ignoreStateBeforeEpoch ?? 0;
+    this.#restored = record.epochs.filter((entry) => entry.fence < this.fence && entry.epoch >= oldest).at(-1);
+    // Epochs are numbered on also where nothing is restored.
+    this.#base = this.#restored?.epoch ?? (own[0] === undefined ? Math.max(0, oldest - 1, this.#sim.store.newest) : own[0].epoch - 1);
+    this.#sim.outputOf(this.fence, this.#restored, this.#base, own.length > 0);
     const config = this.#config();
     const placement = setup.kind === "adopt-run" ? setup.placement : undefined;
     const recorded = own.map(({ epoch }) => epoch);

@@ -35,6 +35,7 @@ export class SimWorker extends Actor {
   #slots: SimSlot[] = [];
   #renewedAtMs: number;
   #dialled = 0;
+  #dialAfterMs = 0;
   /** Called when the process is gone. */
   readonly #onExit: (reason: string) => void;
 
@@ -82,6 +83,12 @@ export class SimWorker extends Actor {
     this.#stream?.break();
   }
 
+  /** No controller can be reached for so long. */
+  partition(durationMs: number): void {
+    this.#dialAfterMs = this.world.nowMs + durationMs;
+    this.#stream?.break();
+  }
+
   #live(): void {
     if (this.world.nowMs - this.#renewedAtMs > ORPHAN_MS) return this.exit("nobody renewed its lease");
     if (this.world.nowMs - this.#renewedAtMs > this.#sim.options.redialMs) this.#stream?.break();
@@ -92,7 +99,7 @@ export class SimWorker extends Actor {
   #dial(): void {
     const controllers = this.#sim.controllers.filter(({ alive }) => alive);
     const controller = controllers[this.#dialled++ % Math.max(1, controllers.length)];
-    if (controller === undefined) {
+    if (controller === undefined || this.world.nowMs < this.#dialAfterMs) {
       this.post(1000, () => this.#dial());
       return;
     }

@@ -13,12 +13,15 @@ import type { SimWorker } from "./sim-worker.ts";
 import { type Actor, type Answer, violation, World } from "./world.ts";
 
 /** After the world is healed a job is at rest within this: the sum of all deadlines and the longest sleep of a process. */
-const REST_WITHIN_MS = 900_000;
+const REST_WITHIN_MS = 350_000;
 /** Workers are gone so long after the job rests. */
 const GONE_WITHIN_MS = 200_000;
 
 /** Longer than any process hangs, and than it takes to notice. */
 const CALM_MS = 130_000;
+
+/** A wake-up and a write take this long at most. */
+const POLITE_MS = 500;
 
 /** What happened, so that a test can see that something did. */
 export interface SimSummary {
@@ -45,12 +48,15 @@ export class Simulation {
   /** Rows of each split. */
   readonly inputLimits: number[];
   cleanedUp = false;
+  /** Time from healing to rest. */
+  restAfterMs = 0;
   adoptions = 0;
   readonly #faults = new Map<string, number>();
   readonly #states = new Set<Job["state"]>();
   /** Rows of each split that were ever read. */
   readonly #read: number[] = [];
   #controllerNumber = 0;
+  #healedAtMs: number | undefined;
 
   constructor(seed: number, plant?: Plant, trace?: (line: string) => void) {
     this.world = new World(seed, trace);
@@ -76,7 +82,7 @@ export class Simulation {
     this.database.unfenced = plant === "unfenced-row";
     this.store = new Store(this.world);
     this.store.unfenced = plant === "unfenced-record";
-    this.sink = new Sink(this.world, this.store, splits);
+    this.sink = new Sink(this.world, this.store);
     this.scheduler = new SimScheduler(this, options.capacity);
     this.inputLimits = new Array<number>(splits).fill(options.rowsPerSplit);
     this.world.log(() => JSON.stringify(options));
@@ -155,6 +161,8 @@ export class Simulation {
         return worker?.stall(prng.between(1, 60) * 1000);
       case "break-stream":
         return worker?.breakStream();
+      case "partition-worker":
+        return worker?.partition(prng.between(1, 120) * 1000);
       case "leave":
         return worker?.askToLeave();
       case "drain":
@@ -204,6 +212,7 @@ export class Simulation {
       { restartNonce: desired.restartNonce + 1, restartMode: prng.pick(["safe", "force"]) },
       { checkpointIntervalMs: prng.between(1, 10) * 1000 },
       { launchKey: String(prng.below(3)) },
+      ...(prng.chance(1, 3) ? [{ restartNonce: desired.restartNonce + 1, ignoreStateBeforeEpoch: database.job.epoch + 1 }] : []),
     ]);
     this.world.log(() => `user: ${JSON.stringify(wish)}`);
     this.#count("wish");
@@ -214,6 +223,7 @@ export class Simulation {
     const { world, scheduler, options } = this;
     world.log(() => "healed");
     world.faulty = false;
+    this.#healedAtMs = world.nowMs;
     scheduler.capacity = options.capacity + 16;
     if (this.controllers.length === 0) this.#startController();
   }
@@ -230,6 +240,7 @@ export class Simulation {
     // A failure may have been under way.
     world.after(REST_WITHIN_MS / 3, wake);
     if (!world.run(world.nowMs + REST_WITHIN_MS, () => database.job.state === "finished")) throw this.#restless("finished");
+    this.restAfterMs = world.nowMs - (this.#healedAtMs ?? 0);
     this.#checkRest();
     for (const [split, limit] of this.inputLimits.entries()) {
       if (this.sink.prefix(split) !== limit)
@@ -285,7 +296,8 @@ export class Simulation {
         `the job is ${this.database.job.state}, and ${scheduler.living(Number.POSITIVE_INFINITY)} workers are left behind`,
       );
     }
-    for (const [split, count] of sink.counts.entries()) {
+    for (let split = 0; split < this.options.splits; split++) {
+      const count = sink.count(split);
       if (sink.prefix(split) !== count)
         throw violation(world, `split ${split}: ${count} rows are published, row ${sink.prefix(split)} is missing`);
     }
@@ -299,13 +311,31 @@ export class Simulation {
       throw violation(this.world, `${job.restarts} restarts were made, ${limits.allowedRestarts} are allowed`);
     if ((job.run?.fence ?? 0) < (before.run?.fence ?? 0)) throw violation(this.world, "the run's fence went back");
     if (job.epoch > this.store.newest) throw violation(this.world, `epoch ${job.epoch} is shown as complete and was never recorded`);
+    this.#checkDeadline(before);
     if (!REST_STATES.has(job.state) && job.stateDeadlineAtMs === undefined)
       throw violation(this.world, `a job is ${job.state} without a deadline`);
+  }
+
+  /** Once there is a leader that is not disturbed, no state outlives its deadline. */
+  #checkDeadline({ state, stateDeadlineAtMs }: Job): void {
+    const { nowMs } = this.world;
+    const calm = this.#healedAtMs !== undefined && nowMs > this.#healedAtMs + CALM_MS;
+    if (!calm || stateDeadlineAtMs === undefined || nowMs <= stateDeadlineAtMs + POLITE_MS) return;
+    throw violation(this.world, `the job is ${state} ${(nowMs - stateDeadlineAtMs) / 1000} s after its deadline`);
   }
 
   /** A run owns the record from now on and learns what counts. */
   takeOver(fence: number): SimRecord | undefined {
     return this.store.takeOver(fence);
+  }
+
+  /** A run opens: whose output it goes on with. */
+  outputOf(fence: number, restored: SimManifest | undefined, base: number, adopted: boolean): void {
+    const { outputs } = this.store;
+    if (adopted || outputs.has(fence)) return;
+    const fresh = Math.max(-1, ...outputs.values()) + 1;
+    if (restored === undefined && base > 0) this.#count("state ignored");
+    outputs.set(fence, restored === undefined ? fresh : (outputs.get(restored.fence) ?? 0));
   }
 
   /** What was staged for an epoch, from its manifest. */
