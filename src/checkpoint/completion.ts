@@ -81,12 +81,24 @@ export async function takeOver(store: ObjectStore, job: string, by: RunIdentity,
 /**
  * Makes `by` the job's owner and keeps what counts: from now on no earlier run completes an epoch. Called again by the owner it changes
  * nothing. Throws `fenced` if a run with a higher fence, or another one with the same, owns the job.
+ *
+ * `witnessed`: epochs that somebody who led was told to count, oldest first. A store has no compare-and-set that all of them offer: a leader that
+ * was stopped in the middle of its write and wakes up after another has led may have put back an older list. What the owner before completed
+ * behind the end of the list is put back on it.
  */
-export async function claimJob(store: ObjectStore, job: string, by: RunIdentity): Promise<CompletionRecord> {
+export async function claimJob(
+  store: ObjectStore,
+  job: string,
+  by: RunIdentity,
+  witnessed: readonly CompleteEpoch[] = [],
+): Promise<CompletionRecord> {
   const record = await readCompletion(store, job);
-  if (record !== undefined && record.fence === by.fence && record.run === by.run) return record;
-  if (record !== undefined && record.fence >= by.fence) throw fenced(job, by, record);
-  return writeRecord(store, { job, fence: by.fence, run: by.run, epochs: record?.epochs ?? [] });
+  const last = record?.epochs.at(-1)?.epoch ?? 0;
+  const lost = witnessed.filter(({ epoch, fence, run }) => epoch > last && fence === record?.fence && run === record.run);
+  if (record !== undefined && record.fence === by.fence && record.run === by.run && lost.length === 0) return record;
+  if (record !== undefined && (record.fence > by.fence || (record.fence === by.fence && record.run !== by.run)))
+    throw fenced(job, by, record);
+  return writeRecord(store, { job, fence: by.fence, run: by.run, epochs: [...(record?.epochs ?? []), ...lost] });
 }
 
 /** Takes complete epochs newer than `restored` off the list (all of them if undefined): the owner counts on from there. Throws `fenced`. */
@@ -118,14 +130,20 @@ export async function writeManifest(store: ObjectStore, manifest: Manifest): Pro
 
 /**
  * Makes the epoch count: when this resolves, a restore will use it and sinks may commit. Idempotent. Throws `fenced` if the run does not
- * own the job any more, `invariant` for an epoch that is not newer than the last.
+ * own the job any more, `invariant` for an epoch that is not newer than the last. `mayWrite` is asked right before the write, and throws if not.
  */
-export async function recordComplete(store: ObjectStore, job: string, entry: CompleteEpoch): Promise<CompletionRecord> {
+export async function recordComplete(
+  store: ObjectStore,
+  job: string,
+  entry: CompleteEpoch,
+  mayWrite: () => void = () => undefined,
+): Promise<CompletionRecord> {
   const record = await readCompletion(store, job);
   if (record === undefined || record.fence !== entry.fence || record.run !== entry.run) throw fenced(job, entry, record);
   const last = record.epochs.at(-1);
   if (last?.epoch === entry.epoch && last.checksum === entry.checksum) return record;
   assert(last === undefined || last.epoch < entry.epoch, `epoch ${entry.epoch} of job "${job}" is not newer than epoch ${last?.epoch}`);
+  mayWrite();
   return writeRecord(store, { ...record, epochs: [...record.epochs, entry] });
 }
 

@@ -57,6 +57,15 @@ export interface JobCheckpointsInit {
   readonly mismatchHint?: string | undefined;
 }
 
+/** What `claim` works with. */
+export interface ClaimInit extends JobCheckpointsInit {
+  readonly fence: bigint;
+  /** Earlier epochs are not restored. */
+  readonly oldestEpoch: number;
+  /** Epochs that are known to count from elsewhere, oldest first: see `claimJob`; none by default. */
+  readonly witnessed?: readonly CompleteEpoch[] | undefined;
+}
+
 /** A completed epoch. */
 export interface CompletedEpoch {
   readonly manifest: Manifest;
@@ -99,10 +108,10 @@ export class JobCheckpoints {
    * among the epochs that count now; those below `oldestEpoch` do not. Called again for the same run (its controller died) it changes
    * nothing; if the run has completed epochs it goes on behind them and `restored` is undefined. Throws `fenced` or `state-mismatch`.
    */
-  static async claim(init: JobCheckpointsInit & { readonly fence: bigint; readonly oldestEpoch: number }): Promise<JobCheckpoints> {
-    const { store, job, run, fence, oldestEpoch } = init;
+  static async claim(init: ClaimInit): Promise<JobCheckpoints> {
+    const { store, job, run, fence, oldestEpoch, witnessed } = init;
     const by = { fence, run };
-    const newest = (await claimJob(store, job, by)).epochs.at(-1);
+    const newest = (await claimJob(store, job, by, witnessed)).epochs.at(-1);
     if (newest?.fence === fence) return new JobCheckpoints(init, by, undefined, newest.epoch);
     const ignored = init.ignoreState || newest === undefined || newest.epoch < oldestEpoch;
     const found = ignored ? undefined : await findRestorePoint(store, job);
@@ -142,8 +151,7 @@ export class JobCheckpoints {
     };
     const manifest = assembleManifest(identity, program, reports);
     const entry = await writeManifest(store, manifest);
-    this.#init.mayWrite?.();
-    await recordComplete(store, job, entry);
+    await recordComplete(store, job, entry, this.#init.mayWrite);
     this.#parent = epoch;
     return { manifest, entry, imbalances: checkLedger(manifest) };
   }

@@ -9,7 +9,7 @@ import { must } from "../core/assert.ts";
 import { type AppError, internalError, toAppError, toErrorRecord } from "../core/errors.ts";
 import type { JobId, WorkerId } from "../core/ids.ts";
 import { makeId } from "../core/ids.ts";
-import { alignCheckpoints } from "../db/checkpoints.ts";
+import { alignCheckpoints, readCountingEpochs } from "../db/checkpoints.ts";
 import { type JobPipeline, readProgramText } from "../db/jobs.ts";
 import type { LogRequest, StagedCommit } from "../gen/controller.ts";
 import type { VertexReport } from "../gen/report.ts";
@@ -163,6 +163,7 @@ export class RunDriver {
       clock,
       ignoreState: false,
       oldestEpoch: ignoreStateBeforeEpoch,
+      witnessed: await context.writes.run(() => readCountingEpochs(db, job)),
       keep: settings["checkpoint.retention"],
       place: `the state of job ${job}`,
       mismatchHint: "Start the pipeline without its state (ignore_state), or run the program that made it.",

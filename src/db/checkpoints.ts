@@ -203,6 +203,41 @@ function recordedAsRecord(row: RecordedEpoch): Record<string, unknown> {
   };
 }
 
+/** An epoch whose row says that it counts. */
+export interface CountingEpoch {
+  readonly epoch: number;
+  readonly run: string;
+  readonly fence: bigint;
+  readonly manifest: string;
+  readonly checksum: string;
+}
+
+/** Epochs of `job` that count by their rows, oldest first. */
+export async function readCountingEpochs(db: Database, job: string): Promise<readonly CountingEpoch[]> {
+  try {
+    const rows = await db("checkpoints")
+      .where({ job_id: job })
+      .whereIn("state", ["committing", "complete"])
+      .orderBy("epoch")
+      .select<{ epoch: bigint; run_id: string; run_fence: bigint; manifest_path: string; manifest_checksum: string }[]>(
+        "epoch",
+        "run_id",
+        "run_fence",
+        "manifest_path",
+        "manifest_checksum",
+      );
+    return rows.map((row) => ({
+      epoch: Number(row.epoch),
+      run: row.run_id,
+      fence: row.run_fence,
+      manifest: row.manifest_path,
+      checksum: row.manifest_checksum,
+    }));
+  } catch (error) {
+    throw databaseError("reading checkpoints", error);
+  }
+}
+
 /** An epoch whose files may be gone. */
 export interface RetiredEpoch {
   readonly job: string;
