@@ -10,7 +10,7 @@ import { fenceJobs, readJobs, writeJob } from "../../src/db/jobs.ts";
 import { acquireLease, readLease, releaseLease, renewLease } from "../../src/db/leases.ts";
 import { writeWorkers } from "../../src/db/workers.ts";
 import { ControllerStage } from "../support/controller-stage.ts";
-import { DatabaseProxy } from "../support/database-proxy.ts";
+import { CuttableDatabase } from "../support/cuttable-database.ts";
 import { type DatabaseServer, postgresAbsence, startPglite, startPostgres } from "../support/databases.ts";
 import { eventually } from "../support/eventually.ts";
 import { requires } from "../support/requirement.ts";
@@ -26,7 +26,7 @@ for (const [name, absence, start] of [
     let server: DatabaseServer;
     let options: DatabaseOptions;
     let stage: ControllerStage;
-    let proxy: DatabaseProxy;
+    let proxy: CuttableDatabase;
 
     before(async function () {
       this.timeout(60_000);
@@ -37,7 +37,7 @@ for (const [name, absence, start] of [
       this.timeout(30_000);
       options = await server.create();
       stage = await ControllerStage.open(options);
-      proxy = await DatabaseProxy.open(options);
+      proxy = await CuttableDatabase.open(options);
     });
     afterEach(async () => {
       await proxy?.restore();
