@@ -20,7 +20,6 @@ import { RowPacing } from "./row-pacing.ts";
 import type { PhaseTiming, SlotInit, SlotProgress, SlotSettings } from "./slot-contract.ts";
 import { Backpressure } from "./task/backpressure.ts";
 import { Control, type Signal } from "./task/control.ts";
-import { timed } from "./task/phase.ts";
 import { vertexProgress } from "./task/progress.ts";
 import { EpochCounters, makeReport, timingOf } from "./task/reports.ts";
 import { SinkTask } from "./task/sink-task.ts";
@@ -149,10 +148,7 @@ export class Slot {
     }
   }
 
-  /**
-   * Epoch `epoch` has begun. `stop`: sources pause behind its barrier. Told again for a later epoch (by another controller, which cannot know
-   * where they paused) they go on up to that one.
-   */
+  /** Epoch `epoch` has begun. `stop`: sources pause behind its barrier; told so again, by another controller, for a later one they go on. */
   trigger(epoch: number, stop: boolean): void {
     this.#known = Math.max(this.#known, epoch);
     if (stop) {
@@ -165,10 +161,9 @@ export class Slot {
 
   /** Epoch `epoch` counts: publishes what the sinks staged, by vertex. */
   commit(epoch: number, staged: ReadonlyMap<number, SinkCommit>): void {
-    const commits = [...staged].map(async ([vertex, commit]) => {
-      const sink = must(this.#sinks.get(vertex), `sink ${vertex}`);
-      return (await timed("commit", this.#clock, () => sink.commit(epoch, commit))).span;
-    });
+    const commits = [...staged].map(([vertex, commit]) =>
+      must(this.#sinks.get(vertex), `sink ${vertex}`).timedCommit(epoch, commit, this.#clock),
+    );
     Promise.all(commits).then(
       (phases) => this.#init.host.committed(epoch, phases),
       (error: unknown) => this.fail(error),
@@ -406,15 +401,7 @@ export class Slot {
     const positions = this.#sources.find((source) => source.task.vertex === vertex)?.task.positions() ?? [];
     const watermarkNs = this.#control.tracker(vertex).ns;
     const { subtask } = this.#topology;
-    const sink = this.#sinks.get(vertex);
-    const staging =
-      sink &&
-      timed(
-        "stage",
-        this.#clock,
-        () => sink.stage(epoch),
-        () => sink.takeStagedBytes(),
-      );
+    const staging = this.#sinks.get(vertex)?.timedStage(epoch, this.#clock);
     Promise.all([this.#snapshots.freeze(vertex, epoch), staging]).then(
       ([state, staged]) => {
         const report = makeReport({ vertex, subtask, taken, positions, watermarkNs, state, staged: staged?.result });

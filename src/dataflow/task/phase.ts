@@ -18,13 +18,19 @@ export function phaseSince(phase: PhaseTiming["phase"], begin: Moment, endMs: nu
   return { phase, startedAtNs: begin.ns, durationMs: Math.max(0, endMs - begin.ms), bytes };
 }
 
+/** What some work gave, and the phase that it was. */
+export interface Timed<T> {
+  readonly result: T;
+  readonly span: PhaseTiming;
+}
+
 /** What `work` gives, and the phase that it was. `bytes` is asked for at its end. */
 export async function timed<T>(
   phase: PhaseTiming["phase"],
   clock: Clock,
   work: () => Promise<T>,
   bytes: () => number = () => 0,
-): Promise<{ readonly result: T; readonly span: PhaseTiming }> {
+): Promise<Timed<T>> {
   const begin = momentOf(clock);
   const result = await work();
   return { result, span: phaseSince(phase, begin, clock.elapsedMs(), bytes()) };

@@ -4,8 +4,11 @@
  * exactly the frames before its barrier. Frames stay in the module's memory until they are written; the slot looks at `pendingBytes`.
  */
 import type { Sink, SinkCommit } from "../../connectors/connector.ts";
+import type { Clock } from "../../core/clock.ts";
 import { FRAME_HEADER, FRAME_HEADER_SIZE, FRAME_KINDS } from "../../data/frame.ts";
 import type { Instance } from "../instance.ts";
+import type { PhaseTiming } from "../slot-contract.ts";
+import { type Timed, timed } from "./phase.ts";
 
 const ENCODED = FRAME_KINDS.indexOf("encoded");
 
@@ -68,8 +71,17 @@ export class SinkTask {
     });
   }
 
-  /** Bytes that were staged since the last call. */
-  takeStagedBytes(): number {
+  /** `stage` with the time it took and the bytes that it covered. */
+  timedStage(epoch: number, clock: Clock): Promise<Timed<SinkCommit | undefined>> {
+    return timed(
+      "stage",
+      clock,
+      () => this.stage(epoch),
+      () => this.#takeStagedBytes(),
+    );
+  }
+
+  #takeStagedBytes(): number {
     const bytes = this.#stagedBytes - this.#toldBytes;
     this.#toldBytes = this.#stagedBytes;
     return bytes;
@@ -78,6 +90,11 @@ export class SinkTask {
   /** Publishes what `stage` returned for `epoch`. Idempotent. */
   commit(epoch: number, staged: SinkCommit): Promise<void> {
     return this.#call(() => this.#sink.commit(epoch, staged));
+  }
+
+  /** `commit`; the time it took. */
+  async timedCommit(epoch: number, staged: SinkCommit, clock: Clock): Promise<PhaseTiming> {
+    return (await timed("commit", clock, () => this.commit(epoch, staged))).span;
   }
 
   /** Closes the connector after everything before; at once if the sink has failed. */

@@ -1,3 +1,4 @@
+/** What a worker is not told of the environment that starts it. */
 import { expect } from "chai";
 import { workerEnvironment } from "../../../src/cli/worker-launcher.ts";
 

@@ -1,3 +1,4 @@
+/** Rows for whoever watches: preview sinks and taps on other sinks. */
 import { expect } from "chai";
 import type { PreviewBatch, Sink } from "../../../src/connectors/connector.ts";
 import { splitRows } from "../../../src/connectors/preview/rows.ts";

@@ -1,3 +1,4 @@
+/** The token of a run and its hash. */
 import { expect } from "chai";
 import { hashRunToken, isRunToken, makeRunToken } from "../../../src/rpc/run-token.ts";
 

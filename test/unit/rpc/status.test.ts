@@ -1,3 +1,4 @@
+/** Errors as gRPC statuses and back. */
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { externalError, internalError } from "../../../src/core/errors.ts";

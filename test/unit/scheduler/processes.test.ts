@@ -1,3 +1,4 @@
+/** What the system tells of processes: real ones, and their ends in words. */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** Assignments, judged: what becomes of them and what is refused. */
 import { expect } from "chai";
 import { assembleManifest } from "../../../src/checkpoint/manifest.ts";
 import { planRestore } from "../../../src/checkpoint/restore.ts";

@@ -1,3 +1,4 @@
+/** When a worker is empty. */
 import { expect } from "chai";
 import type { SlotProgress } from "../../../src/dataflow/slot-contract.ts";
 import { BEFORE_TIME } from "../../../src/dataflow/watermark.ts";

@@ -1,3 +1,4 @@
+/** What a lease calls for, as time goes by. */
 import { expect } from "chai";
 import { Lease } from "../../../src/worker/lease.ts";
 

@@ -1,3 +1,4 @@
+/** A worker's log: pieces of it, and rotation. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";

@@ -1,3 +1,4 @@
+/** What a worker says again, and what it forgets. */
 import { expect } from "chai";
 import type { WorkerMessage } from "../../../src/rpc/worker-client.ts";
 import { RunJournal } from "../../../src/worker/run-journal.ts";
