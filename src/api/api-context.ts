@@ -8,7 +8,7 @@ import type { RandomSource } from "../core/prng.ts";
 import type { Database } from "../db/connection.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import type { ProgramCache } from "./pipeline-graph.ts";
-import type { QueryPlanner } from "./query-planner.ts";
+import type { PlannerPool } from "./planner-pool.ts";
 
 /** Shared by all requests. */
 export interface ApiContext {
@@ -17,7 +17,7 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
-  readonly planner: QueryPlanner;
+  readonly planner: PlannerPool;
   readonly programs: ProgramCache;
   readonly connectors: readonly ConnectorSpec[];
   /** Looks API keys up again from now on, because one was deleted. */

@@ -5,7 +5,6 @@
 import { createServer, type Server } from "node:http";
 import Koa, { type Middleware } from "koa";
 import type { Registry } from "prom-client";
-import { CONNECTOR_SPECS } from "../connectors/specs.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { Logger } from "../core/log.ts";
@@ -14,13 +13,12 @@ import type { Service } from "../core/service.ts";
 import type { Database } from "../db/connection.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import { listen } from "../rpc/listen.ts";
-import { SqlParser } from "../sql/parse.ts";
 import { AccessControl, checkBinding } from "./access.ts";
 import type { ApiContext } from "./api-context.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { answerOf } from "./http-error.ts";
 import { ProgramCache } from "./pipeline-graph.ts";
-import { QueryPlanner } from "./query-planner.ts";
+import { PlannerPool } from "./planner-pool.ts";
 import { makeRequestHandler } from "./request-handler.ts";
 import { allRoutes } from "./routes/routes.ts";
 import { securityHeaders, serveFiles } from "./static-files.ts";
@@ -38,10 +36,12 @@ export interface ApiServerOptions {
   readonly uiFolder: string | undefined;
   /** Version of this build. */
   readonly release?: string;
-  /** Instead of all connectors. */
-  readonly connectors?: readonly ConnectorSpec[];
+  /** URL of a module that exports `CONNECTOR_SPECS`, instead of that with all connectors: planning has a thread of its own. */
+  readonly connectorModule?: string;
 }
 
+/** The module with all connectors, beside this one's folder. */
+const CONNECTOR_MODULE = new URL(`../connectors/specs.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url).href;
 /** A request's head has to come within this time, its body too; milliseconds. Streams have no limit. */
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -69,22 +69,23 @@ export class ApiServer implements Service {
 
   /** Serves until `signal` is aborted. Throws `invalid-config` if it would be open to other machines without a token, or the port is taken. */
   async run(signal: AbortSignal): Promise<void> {
-    const { settings, clock } = this.#options;
+    const { settings, clock, connectorModule = CONNECTOR_MODULE } = this.#options;
     await checkBinding(this.#options.db, settings);
-    const parser = new SqlParser({ clock });
+    const { CONNECTOR_SPECS: connectors } = (await import(connectorModule)) as { CONNECTOR_SPECS: readonly ConnectorSpec[] };
+    const planner = new PlannerPool({ connectorModule, fileRoots: settings["connectors.file.roots"] }, clock);
     const stopping = new AbortController();
-    const server = createServer(this.#application(parser, stopping.signal).callback());
+    const server = createServer(this.#application(planner, connectors, stopping.signal).callback());
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     try {
       this.#opened(await listen(server, { host: settings["api.bind-address"], port: settings["api.http-port"], setting: "api.http-port" }));
-      parser.warmUp();
+      planner.warmUp();
       await aborted(signal);
     } finally {
       this.#port = undefined;
       stopping.abort();
       await close(server, clock);
-      await parser.close();
+      await planner.close();
     }
   }
 
@@ -94,8 +95,8 @@ export class ApiServer implements Service {
     for (const tell of this.#waiting.splice(0)) tell(port);
   }
 
-  #application(parser: SqlParser, stopping: AbortSignal): Koa {
-    const { db, settings, clock, random, logger, uiFolder, release = "", connectors = CONNECTOR_SPECS } = this.#options;
+  #application(planner: PlannerPool, connectors: readonly ConnectorSpec[], stopping: AbortSignal): Koa {
+    const { db, settings, clock, random, logger, uiFolder, release = "" } = this.#options;
     const access = new AccessControl(db, clock, settings);
     const api: ApiContext = {
       db,
@@ -104,7 +105,7 @@ export class ApiServer implements Service {
       random,
       logger,
       release,
-      planner: new QueryPlanner(parser, connectors, settings["connectors.file.roots"]),
+      planner,
       programs: new ProgramCache(),
       connectors,
       forgetKeys: () => access.forget(),

@@ -18,7 +18,7 @@ import { requireUdfs, UDF_LANGUAGE, type UdfRequest } from "./udf-requests.ts";
 export async function planQuery(api: ApiContext, sql: string, udfs: readonly UdfRequest[]): Promise<PlannedQuery | RefusedQuery> {
   return api.planner.plan({
     sql,
-    udfs: requireUdfs(udfs),
+    udfs: await requireUdfs(api, udfs),
     findUdfs: (names) => findUdfs(api.db, names),
     findTables: (names) => tablesForQuery(api, names),
   });

@@ -15,7 +15,7 @@ import type { SqlParser } from "../sql/parse.ts";
 import type { ParsedScript } from "../sql/parsed-script.ts";
 import { planScript } from "../sql/plan.ts";
 import type { Statement } from "../sql/statement.ts";
-import { definedTables, mentionedTables } from "./script-tables.ts";
+import { definedTables, mentionedNames } from "./script-names.ts";
 
 /** A connection table as a statement. */
 export interface TableDefinition {
@@ -57,6 +57,9 @@ export interface RefusedQuery {
 /** Most columns of a table or of an operator's rows. */
 export const MAX_COLUMNS = 1_000;
 
+/** Most operators of a program: more than anybody can look at, and than workers can be told. */
+const MAX_VERTICES = 10_000;
+
 /** Plans queries, one after the other. */
 export class QueryPlanner {
   readonly #parser: SqlParser;
@@ -75,9 +78,10 @@ export class QueryPlanner {
     const parsed = await this.#parser.parse(request.sql);
     checkColumns(parsed);
     if (parsed.diagnostics.hasErrors) return refused(parsed.diagnostics);
-    const tables = await this.#tablesOf(parsed.statements, request);
+    const names = mentionedNames(parsed.statements);
+    const tables = await tablesOf(parsed.statements, names.tables, request);
     const given = await this.#parseTables(tables, parsed.diagnostics);
-    const stored = await storedUdfs(request);
+    const stored = await storedUdfs(names.functions, request);
     const context = { connectors: this.#connectors, udfs: [...request.udfs, ...stored] };
     const planned = planScript({ ...parsed, statements: [...given, ...parsed.statements] }, context);
     if (!planned.ok) return { ok: false, diagnostics: planned.diagnostics };
@@ -100,13 +104,6 @@ export class QueryPlanner {
     return diagnostics.filter((finding) => finding.code !== "no-query");
   }
 
-  /** The connection tables that a script mentions and does not define itself. */
-  async #tablesOf(statements: readonly Statement[], request: QueryRequest): Promise<readonly TableDefinition[]> {
-    const own = definedTables(statements);
-    const names = [...mentionedTables(statements)].filter((name) => !own.has(name));
-    return names.length === 0 ? [] : request.findTables(names);
-  }
-
   /** Statements of connection tables; a table that no longer fits this build is reported in `diagnostics`. */
   async #parseTables(tables: readonly TableDefinition[], diagnostics: DiagnosticCollector): Promise<readonly Statement[]> {
     const statements: Statement[] = [];
@@ -120,6 +117,10 @@ export class QueryPlanner {
 
   #checkProgram(program: Program, parsed: ParsedScript): void {
     const { diagnostics } = parsed;
+    if (program.vertices.length > MAX_VERTICES) {
+      const message = `the script makes ${program.vertices.length} operators, the limit is ${MAX_VERTICES}`;
+      diagnostics.error("limit-exceeded", undefined, message, { hint: "Split it into several pipelines." });
+    }
     const wide = program.vertices.find((vertex) => vertex.output.columns.length > MAX_COLUMNS);
     if (wide !== undefined) {
       const columns = wide.output.columns.length;
@@ -138,11 +139,21 @@ function refused(diagnostics: DiagnosticCollector): RefusedQuery {
   return { ok: false, diagnostics: diagnostics.all() };
 }
 
+/** The connection tables that a script mentions and does not define itself. */
+async function tablesOf(
+  statements: readonly Statement[],
+  mentioned: ReadonlySet<string>,
+  request: QueryRequest,
+): Promise<readonly TableDefinition[]> {
+  const own = definedTables(statements);
+  const names = [...mentioned].filter((name) => !own.has(name));
+  return names.length === 0 ? [] : request.findTables(names);
+}
+
 /** Stored functions that the script may mean, without those that the request defines itself. */
-async function storedUdfs(request: QueryRequest): Promise<readonly UdfDefinition[]> {
+async function storedUdfs(mentioned: ReadonlySet<string>, request: QueryRequest): Promise<readonly UdfDefinition[]> {
   const own = new Set(request.udfs.map((udf) => udf.name.toLowerCase()));
-  const called = [...request.sql.matchAll(/([A-Za-z_][A-Za-z0-9_]*)"?\s*\(/g)].map((match) => (match[1] ?? "").toLowerCase());
-  const names = [...new Set(called)].filter((name) => !own.has(name));
+  const names = [...mentioned].filter((name) => !own.has(name));
   return names.length === 0 ? [] : request.findUdfs(names);
 }
 

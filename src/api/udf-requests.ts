@@ -2,7 +2,8 @@
 import type { z } from "zod";
 import { printType } from "../data/data-type.ts";
 import type { UdfDefinition } from "../program/udf.ts";
-import { parseUdfs, type UdfProblem } from "../sql/udf/definition.ts";
+import type { UdfProblem } from "../sql/udf/definition.ts";
+import type { ApiContext } from "./api-context.ts";
 import { badRequest, HttpError } from "./http-error.ts";
 import type { udfValidationShape } from "./schema/udf-shapes.ts";
 
@@ -22,13 +23,17 @@ export interface CheckedUdf {
 }
 
 /** Reads a definition. Throws 400 for another language. */
-export function checkUdf({ definition: text, language = UDF_LANGUAGE }: UdfRequest, field = "language"): CheckedUdf {
+export async function checkUdf(
+  api: ApiContext,
+  { definition: text, language = UDF_LANGUAGE }: UdfRequest,
+  field = "language",
+): Promise<CheckedUdf> {
   if (language !== UDF_LANGUAGE) {
     throw badRequest(`body field "${field}" must be "${UDF_LANGUAGE}", not "${language}"`, {
       hint: "Write the function in TypeScript: export function name(x: bigint): bigint { … }",
     });
   }
-  const { definitions, problems } = parseUdfs(text);
+  const { definitions, problems } = await api.planner.parseUdfs(text);
   const [definition, second] = definitions;
   if (second === undefined) return { definition, problems };
   const message = `the definition exports ${definitions.length} functions: exactly one is needed`;
@@ -36,8 +41,8 @@ export function checkUdf({ definition: text, language = UDF_LANGUAGE }: UdfReque
 }
 
 /** The function of a definition. Throws 400 with every problem's place. */
-export function requireUdf(request: UdfRequest, field: string): UdfDefinition {
-  const { definition, problems } = checkUdf(request, field.replace(/definition$/, "language"));
+export async function requireUdf(api: ApiContext, request: UdfRequest, field: string): Promise<UdfDefinition> {
+  const { definition, problems } = await checkUdf(api, request, field.replace(/definition$/, "language"));
   if (definition !== undefined) return definition;
   const [first, ...rest] = problems.map(problemText);
   throw new HttpError(400, "invalid-udf", `body field "${field}": ${first ?? "it defines no function"}`, {
@@ -46,8 +51,9 @@ export function requireUdf(request: UdfRequest, field: string): UdfDefinition {
 }
 
 /** The functions of a pipeline's own. Throws 400, also for two with one name. */
-export function requireUdfs(requests: readonly UdfRequest[]): readonly UdfDefinition[] {
-  const found = requests.map((request, i) => requireUdf(request, `udfs.${i}.definition`));
+export async function requireUdfs(api: ApiContext, requests: readonly UdfRequest[]): Promise<readonly UdfDefinition[]> {
+  const found: UdfDefinition[] = [];
+  for (const [i, request] of requests.entries()) found.push(await requireUdf(api, request, `udfs.${i}.definition`));
   for (const [i, { name }] of found.entries()) {
     const first = found.findIndex((other) => other.name.toLowerCase() === name.toLowerCase());
     if (first !== i) throw badRequest(`body field "udfs.${i}.definition": function "${name}" is defined twice`);

@@ -18,7 +18,6 @@ import {
   writeTimeline,
   writeWorker,
 } from "../support/job-rows.ts";
-import { PROFILE_CONNECTORS } from "../support/profile-connector.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const IMPULSE = "CREATE TABLE t WITH (connector = 'impulse', event_rate = '10'); SELECT counter FROM t WHERE counter % 2 = 0;";
@@ -454,6 +453,10 @@ onBothDatabases(
     writeFileSync(join(ui, "index.html"), "<p>ui</p>");
     writeFileSync(join(ui, "assets", "app-12345678.js"), "1;");
     writeFileSync(join(folder, "secret.txt"), "secret words");
-    return { env: { WADI__CONNECTORS__FILE__ROOTS: folder }, connectors: PROFILE_CONNECTORS, uiFolder: ui };
+    return {
+      env: { WADI__CONNECTORS__FILE__ROOTS: folder },
+      connectorModule: new URL("../support/profile-connector.ts", import.meta.url).href,
+      uiFolder: ui,
+    };
   },
 );

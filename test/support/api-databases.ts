@@ -11,7 +11,7 @@ export function onBothDatabases(what: string, tests: (stage: () => ApiStage) => 
     ["PostgreSQL", postgresAbsence, startPostgres],
   ] as const) {
     describe(`${what} on ${name}`, function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       requires("postgres", absence);
       let server: DatabaseServer | undefined;
       let stage: ApiStage | undefined;

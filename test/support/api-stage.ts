@@ -14,7 +14,6 @@ import { makeLogger, silentLogger } from "../../src/core/log.ts";
 import { systemRandom } from "../../src/core/prng.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/connection.ts";
 import { migrateDatabase } from "../../src/db/migrate.ts";
-import type { ConnectorSpec } from "../../src/program/connector-spec.ts";
 
 /** The token of the UI's session in tests. */
 export const TOKEN = "session-token-of-tests";
@@ -50,7 +49,8 @@ export interface StreamEvent {
 /** How the API of a test differs from the usual one. */
 export interface ApiStageOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly connectors?: readonly ConnectorSpec[];
+  /** URL of a module that exports `CONNECTOR_SPECS`. */
+  readonly connectorModule?: string;
   readonly uiFolder?: string;
 }
 
@@ -77,7 +77,7 @@ export class ApiStage {
     return stage;
   }
 
-  async #start({ env = {}, connectors, uiFolder }: ApiStageOptions): Promise<void> {
+  async #start({ env = {}, connectorModule, uiFolder }: ApiStageOptions): Promise<void> {
     const { config } = loadConfig({ files: [], env: { WADI__API__HTTP_PORT: "0", WADI__API__SESSION_TOKEN: TOKEN, ...env } });
     const server = new ApiServer({
       db: this.db,
@@ -88,7 +88,7 @@ export class ApiStage {
       metrics: this.metrics,
       uiFolder,
       release: RELEASE,
-      ...(connectors === undefined ? {} : { connectors }),
+      ...(connectorModule === undefined ? {} : { connectorModule }),
     });
     this.#run = server.run(this.#stop.signal);
     this.port = await Promise.race([server.listening, this.#run.then(() => 0)]);

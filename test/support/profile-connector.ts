@@ -1,6 +1,6 @@
 /** All connectors and one with a profile and a secret, as those of brokers and databases have: none of the real ones has either yet. */
 import { z } from "zod";
-import { CONNECTOR_SPECS } from "../../src/connectors/specs.ts";
+import { CONNECTOR_SPECS as REAL_SPECS } from "../../src/connectors/specs.ts";
 import type { ConnectorSpec } from "../../src/program/connector-spec.ts";
 
 const broker: ConnectorSpec = {
@@ -19,4 +19,4 @@ const broker: ConnectorSpec = {
 };
 
 /** See the file's comment. */
-export const PROFILE_CONNECTORS: readonly ConnectorSpec[] = [...CONNECTOR_SPECS, broker];
+export const CONNECTOR_SPECS: readonly ConnectorSpec[] = [...REAL_SPECS, broker];

@@ -45,7 +45,7 @@ const createRoute = route({
   answer: globalUdfShape,
   refusals: [413, 415],
   async handle({ api, body, caller }) {
-    const signature = requireUdf(body, "definition");
+    const signature = await requireUdf(api, body, "definition");
     const id = makeId("udf", api.random);
     const stored = await insertUdf(api.db, {
       id,
@@ -75,7 +75,7 @@ const validateRoute = route({
   body: validateUdfPost,
   answer: udfValidationShape,
   refusals: [413, 415],
-  handle: async ({ body }) => viewCheck(checkUdf(body)),
+  handle: async ({ api, body }) => viewCheck(await checkUdf(api, body)),
 });
 
 const deleteRoute = route({
