@@ -3,6 +3,7 @@
  * needs (planner, compiler, data plane) costs another tens of milliseconds. Names, defaults and exit codes are a contract: see README.md.
  */
 import yargs, { type Argv } from "yargs";
+import { clientCommands } from "./client-commands.ts";
 import type { CommandSet, Finish } from "./command-set.ts";
 import { engineCommands } from "./engine-commands.ts";
 import { operateCommands } from "./operate-commands.ts";
@@ -15,7 +16,7 @@ import { type CommandNames, usageError } from "./usage.ts";
 const HELP_WIDTH = 110;
 
 /** All commands, in the order of `--help`. */
-const SETS: readonly CommandSet[] = [engineCommands, serviceCommands, operateCommands];
+const SETS: readonly CommandSet[] = [engineCommands, serviceCommands, clientCommands, operateCommands];
 
 const NAMES: CommandNames = {
   commands: SETS.flatMap(({ options }) => Object.keys(options)),
