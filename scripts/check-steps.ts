@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import type { Step, StepResult } from "./check.ts";
 import { formatRuntime } from "./format.ts";
 import { drift, generate } from "./gen.ts";
+import { API_TYPES, apiTypes } from "./gen-api-types.ts";
 import { listFiles, ROOT, runNode, toolPath } from "./process.ts";
 import { runSuites, suiteFiles } from "./suites.ts";
 
@@ -24,8 +25,14 @@ function ownFiles(): string[] {
   return ["src", "test", "scripts"].flatMap(typescriptFiles);
 }
 
+function interfaceFiles(): string[] {
+  return [...listFiles("ui/src", ".ts"), ...listFiles("ui/src", ".tsx")];
+}
+
 function biome(args: readonly string[]): Promise<StepResult> {
-  const expected = ownFiles().filter((path) => !/^src\/gen\/|^test\/golden\/.*\.gen\.ts$/.test(path)).length;
+  const expected = [...ownFiles(), ...interfaceFiles()].filter(
+    (path) => !/^src\/gen\/|^ui\/src\/api\/types\.ts$|^test\/golden\/.*\.gen\.ts$/.test(path),
+  ).length;
   return runNode([toolPath("@biomejs/biome", "biome"), ...args, "--max-diagnostics=100", "."]).then(({ code, output }) => {
     const seen = Number(/Checked (\d+) files?/.exec(output)?.[1] ?? "0");
     const ok = code === 0 && seen >= expected;
@@ -42,14 +49,15 @@ async function format(): Promise<StepResult> {
   return { ok: result.ok && changed.length === 0, saw: `${result.saw} and the runtime`, output: `${names}${runtime}\nnpm run format` };
 }
 
-async function types(): Promise<StepResult> {
-  const { code, output } = await runNode([toolPath("typescript", "tsc"), "--noEmit", "-p", ".", "--listFiles"]);
+/** Types of the project in `folder`, which has to read `expected`. */
+async function typesOf(folder: string, expected: readonly string[]): Promise<StepResult> {
+  const { code, output } = await runNode([toolPath("typescript", "tsc"), "--noEmit", "-p", folder, "--listFiles"]);
   const lines = output.split("\n");
   const listed = new Set(lines.filter((line) => line.startsWith(ROOT)).map((line) => line.slice(ROOT.length)));
-  const missing = ownFiles().filter((path) => !listed.has(path));
+  const missing = expected.filter((path) => !listed.has(path));
   const errors = lines.filter((line) => line !== "" && !line.startsWith("/"));
   const unread = missing.map((path) => `${path} was not read`);
-  return { ok: code === 0 && missing.length === 0, saw: `${ownFiles().length} files`, output: [...errors, ...unread].join("\n") };
+  return { ok: code === 0 && missing.length === 0, saw: `${expected.length} files`, output: [...errors, ...unread].join("\n") };
 }
 
 interface CruiseResult {
@@ -112,6 +120,7 @@ async function lock(): Promise<StepResult> {
 async function generated(): Promise<StepResult> {
   const { files, output } = await generate();
   const problems = drift(files).map((name) => `src/gen/${name} is not what proto/ says: npx tsx scripts/gen.ts`);
+  if (readOrAbsent(API_TYPES) !== apiTypes()) problems.push(`${API_TYPES} is not what the API says: npx tsx scripts/gen-api-types.ts`);
   const ok = output === "" && problems.length === 0 && files.size > 0;
   return { ok, saw: `${files.size} files`, output: [output, ...problems].join("\n") };
 }
@@ -130,7 +139,8 @@ function tests(folder: string, shard = 0, shards = 1): () => Promise<StepResult>
 export const steps: readonly Step[] = [
   { name: "unit-a", run: tests("unit", 0, 2) },
   { name: "unit-b", run: tests("unit", 1, 2) },
-  { name: "types", run: types },
+  { name: "types", run: () => typesOf(".", ownFiles()) },
+  { name: "types-ui", run: () => typesOf("ui", interfaceFiles()) },
   { name: "golden", run: tests("golden") },
   { name: "oracle", run: tests("oracle") },
   { name: "tidy", run: tests("tidy") },

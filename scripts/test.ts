@@ -9,7 +9,7 @@ const HELP = `usage: npm test -- [folder…]
   runs test/<folder>/**/*.test.ts; without folders: all of them
   WADI_CI_REQUIRE=s3,…   these suites must not be skipped, and no other may be either
 `;
-const FOLDERS = ["unit", "golden", "tidy", "oracle", "conformance", "integration", "simulation"];
+const FOLDERS = ["unit", "golden", "tidy", "oracle", "conformance", "integration", "simulation", "e2e"];
 
 /** One line that names what was skipped and why, or nothing. */
 function skippedLine(outcome: Outcome): string {

@@ -26,11 +26,11 @@ function nodeCheck(
 const isTypeScript = (path: string): boolean => !isRuntime(path);
 const everywhere = (): boolean => true;
 
-/** Sees functions of `src` and `scripts`. None has more than 70 lines that are not blank. */
+/** Sees functions of `src`, `scripts` and `ui`. None has more than 70 lines that are not blank. */
 export const functionLengths: Check = (tree) => {
   const problems: string[] = [];
   let seen = 0;
-  for (const [path, text] of codeFiles(tree, "src", "scripts")) {
+  for (const [path, text] of codeFiles(tree, "src", "scripts", "ui")) {
     walk(syntaxOf(path, text), (node) => {
       if (!ts.isFunctionLike(node) || !("body" in node) || node.body === undefined) return;
       seen++;
@@ -55,12 +55,12 @@ export const bareErrors = nodeCheck(["src"], isTypeScript, (node) => {
 });
 
 /** Sees files. No `any`. */
-export const anyTypes = nodeCheck(["src", "test", "scripts"], isTypeScript, (node) =>
+export const anyTypes = nodeCheck(["src", "test", "scripts", "ui"], isTypeScript, (node) =>
   node.kind === ts.SyntaxKind.AnyKeyword ? "any" : undefined,
 );
 
 /** Sees files. No default export. */
-export const defaultExports = nodeCheck(["src", "test", "scripts"], everywhere, (node) => {
+export const defaultExports = nodeCheck(["src", "test", "scripts", "ui"], everywhere, (node) => {
   const isDefault = ts.isExportAssignment(node) || node.kind === ts.SyntaxKind.DefaultKeyword || isNamedDefault(node);
   return isDefault && !(ts.isExportAssignment(node) && node.isExportEquals) && !ts.isDefaultClause(node.parent)
     ? "a default export"
@@ -72,7 +72,7 @@ function isNamedDefault(node: ts.Node): boolean {
 }
 
 /** Sees files. No file that only passes on what others export, and no `export *`. */
-export const barrels = fileCheck(["src", "test", "scripts"], (path, text) => {
+export const barrels = fileCheck(["src", "test", "scripts", "ui"], (path, text) => {
   const statements = syntaxOf(path, text).statements;
   const passedOn = statements.filter((statement) => ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined);
   const star = passedOn.find((statement) => (statement as ts.ExportDeclaration).exportClause === undefined);

@@ -4,7 +4,7 @@
 import ts from "typescript";
 import { type Check, fileCheck, type SourceTree, syntaxOf } from "./source-tree.ts";
 
-const CODE = ["src", "test", "scripts"];
+const CODE = ["src", "test", "scripts", "ui"];
 const LINES_MAX = 500;
 const HEADER_LINES_MAX = 10;
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const FOLDERS = ["src", "test", "scripts", "proto", "nomad", "terraform"];
+const FOLDERS = ["src", "test", "scripts", "ui", "proto", "nomad", "terraform"];
 const TOP_FILES = ["README.md", "package.json"];
 const READ = /\.(ts|tsx|mjs|cjs|md|json|proto|hcl|tf)$/;
 const GENERATED_HEADER = /^(\/\*\*[^/]*|\/\/.*)\b[Gg]enerated by/;

@@ -1,8 +1,8 @@
 /**
- * Modal dialogs on the browser's own `<dialog>`: it keeps the focus inside, gives it back, and closes on Esc.
+ * Modal dialogs on the browser's own `<dialog>`: it keeps the focus inside and closes on Esc; the focus goes back to where it was.
  */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { messageOf } from "../api/client.ts";
 import { Button, type ButtonTone, IconButton } from "./button.tsx";
 import { Note } from "./note.tsx";
@@ -18,10 +18,15 @@ interface DialogProps {
 export function Dialog({ title, wide = false, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const before = document.activeElement;
     const dialog = element.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // By now the dialog may be out of the page, and the browser then gives the focus to nobody.
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog

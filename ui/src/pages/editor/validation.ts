@@ -3,8 +3,10 @@
  */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, request } from "../../api/client.ts";
+import { apiReachable } from "../../api/connectivity.ts";
 import type { PipelineGraph, QueryValidationResult, SqlDiagnostic, UdfValidationResult } from "../../api/types.ts";
 import type { CodeFinding } from "../../components/code-editor.tsx";
+import { useStore } from "../../store.ts";
 import type { Draft } from "./draft.ts";
 
 const PAUSE_MS = 350;
@@ -31,6 +33,7 @@ const NOTHING: Answer = { graph: undefined, findings: [], pending: false, failur
 /** The planner's answer to a draft. */
 export function useValidation(draft: Draft): Validation {
   const [state, setState] = useState(NOTHING);
+  const reachable = useStore(apiReachable);
   useEffect(() => {
     if (draft.query.trim() === "") {
       setState(NOTHING);
@@ -43,7 +46,7 @@ export function useValidation(draft: Draft): Validation {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [draft]);
+  }, [draft, reachable]);
   return useMemo(() => {
     const hasErrors = state.findings.some(({ severity }) => severity === "error");
     return { ...state, hasErrors, marks: codeFindings(state.findings) };
