@@ -34,6 +34,7 @@ const TICK_MS = 100;
 const HEARTBEAT_MS = 2_000;
 /** How long a worker that has ended tries to tell the controller. */
 const FAREWELL_MS = 5_000;
+const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 /** Bytes of the log in one answer at most. */
 const LOG_ANSWER_BYTES = 4 << 20;
 /** The cause of a failure is worth more patience. */
@@ -137,14 +138,16 @@ export class RemoteWorker implements Service {
 
   #register(): Register {
     const { workerId, credential, credentialKind, slots, handle, machine, memoryLimitBytes, config } = this.#options;
+    // Nobody can dial "all interfaces".
+    const host = config.hostname ?? (EVERYWHERE.has(this.#data.host) ? machine : this.#data.host);
     return RegisterMessage.create({
       workerId,
       credential,
       credentialKind,
       slots,
-      dataHost: config.hostname ?? this.#data.host,
+      dataHost: host,
       dataPort: this.#data.port,
-      adminHost: config.hostname ?? this.#data.host,
+      adminHost: host,
       adminPort: this.#adminPort,
       handle,
       machine,

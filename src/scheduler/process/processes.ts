@@ -104,7 +104,17 @@ export function describeExit(end: ProcessEnd): WorkerExit {
   if (signal === "SIGKILL")
     return { ...base, outOfMemory: false, reason: "killed by somebody (SIGKILL), possibly by the system for want of memory" };
   if (signal !== undefined) return { ...base, outOfMemory: false, reason: `ended by ${signal}` };
-  return { ...base, outOfMemory: false, reason: code === undefined ? "it is gone, nobody saw how" : exitReason(code) };
+  if (code === undefined) return { ...base, outOfMemory: false, reason: "it is gone, nobody saw how" };
+  const said = code === 0 ? undefined : lastError(end.outputFile);
+  return { ...base, outOfMemory: false, reason: `${exitReason(code)}${said === undefined ? "" : ` (${said})`}` };
+}
+
+/** What the process said last before it gave up: the line of an error as our commands write it. */
+function lastError(outputFile: string): string | undefined {
+  const line = tail(outputFile)
+    .match(/^error\[[\w-]+\]: .{1,500}/gm)
+    ?.at(-1);
+  return line?.replace(/^error\[[\w-]+\]: /, "");
 }
 
 const EXIT_REASONS: Readonly<Record<number, string>> = {

@@ -65,6 +65,14 @@ describe("processes of this machine", () => {
     expect(describeExit(end({})).reason).to.equal("it is gone, nobody saw how");
   });
 
+  it("end with what they said last", () => {
+    const outputFile = join(folder, "said");
+    writeFileSync(outputFile, "error[io]: first\nerror[invalid-usage]: environment variable WADI_JOB_ID is not set\nhint: Do.\n");
+    const said = "exit code 2: wrong settings (environment variable WADI_JOB_ID is not set)";
+    expect(describeExit(end({ code: 2, outputFile })).reason).to.equal(said);
+    expect(describeExit(end({ code: 0, outputFile })).reason).to.equal("exit code 0: done");
+  });
+
   it("are told to have run out of memory: killed by the system, or V8 gave up", () => {
     expect(describeExit(end({ signal: "SIGKILL", oomKilled: true }))).to.include({ outOfMemory: true });
     expect(describeExit(end({ code: 137, oomKilled: true }))).to.include({ outOfMemory: true });
