@@ -16,7 +16,7 @@ describe("connections", () => {
     await page.getByRole("button", { name: "Next" }).click();
     await page.getByLabel("Name of column 1").fill("order_id");
     await page.getByLabel("Type of column 1").selectOption("int64");
-    await page.getByRole("button", { name: "Column" }).click();
+    await page.getByRole("button", { name: "Column", exact: true }).click();
     await page.getByLabel("Name of column 2").fill("ordered_at");
     await page.getByLabel("Type of column 2").selectOption("timestamp");
     await page.getByRole("button", { name: "Next" }).click();

@@ -66,6 +66,7 @@ describe("the session", () => {
     const background = () => page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
     const dark = await background();
     await page.getByText("Light", { exact: true }).click();
+    await page.waitForFunction("document.documentElement.dataset.theme === 'light'");
     const light = await background();
     expect(light).to.not.equal(dark);
     await page.reload();

@@ -44,13 +44,14 @@ function formatLong(seconds: number): string {
 export function formatDuration(micros: number | null | undefined): string {
   if (micros === null || micros === undefined || !Number.isFinite(micros)) return NONE;
   if (micros < 0) return `−${formatDuration(-micros)}`;
-  if (micros < 1000) return `${Math.round(micros)} µs`;
-  if (micros < 1e6) return `${trim(micros / 1000)} ms`;
+  // A value that would be rounded up to the next unit belongs to that one.
+  if (micros < 999.5) return `${Math.round(micros)} µs`;
+  if (micros < 999_500) return `${trim(micros / 1000)} ms`;
   const seconds = micros / 1e6;
-  if (seconds < 60) return `${trim(seconds)} s`;
-  const whole = Math.floor(seconds);
-  if (seconds < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (seconds < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  if (seconds < 59.5) return `${trim(seconds)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 

@@ -60,8 +60,11 @@ function splitColumns(body: string): { name: string; type: string }[] {
   const parts: string[] = [];
   let depth = 0;
   let start = 0;
+  let quoted = false;
   for (let i = 0; i < body.length; i++) {
     const char = body[i];
+    if (char === '"') quoted = !quoted;
+    if (quoted) continue;
     if (char === "(" || char === "<") depth++;
     else if (char === ")" || char === ">") depth--;
     else if (char === "," && depth === 0) {
