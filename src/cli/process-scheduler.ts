@@ -15,6 +15,7 @@ import { ProcessLauncher, type WorkerCommand } from "../scheduler/process/launch
 import { ProcessScheduler } from "../scheduler/process/scheduler.ts";
 import type { Scheduler, SchedulerEvent } from "../scheduler/scheduler.ts";
 import type { StateFolder } from "./state-folder.ts";
+import { configArguments, workerEnvironment } from "./worker-environment.ts";
 
 /** A scheduler that begins to observe when a term begins. */
 export class TermScheduler implements Scheduler {
@@ -72,11 +73,10 @@ function workerCommand(folder: StateFolder): WorkerCommand {
   const fromSource = import.meta.url.endsWith(".ts");
   const main = fileURLToPath(new URL(`./main.${fromSource ? "ts" : "js"}`, import.meta.url));
   const loader = fromSource ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
-  return { program: process.execPath, args: [...process.execArgv, ...loader, main, "worker"], environment: workerEnvironment(folder) };
-}
-
-/** Without what is none of a worker's business: the way to the database, the session's token. */
-function workerEnvironment(folder: StateFolder): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(?:DATABASE_|WADI__DATABASE__|WADI__API__|NODE_CHANNEL_)/.test(name));
-  return { ...Object.fromEntries(kept), WADI__STATE_DIR: folder.path };
+  const environment = { ...workerEnvironment(process.env), WADI__STATE_DIR: folder.path };
+  return {
+    program: process.execPath,
+    args: [...process.execArgv, ...loader, main, "worker", ...configArguments(process.argv)],
+    environment,
+  };
 }

@@ -1,6 +1,6 @@
 /** What a worker is not told of the environment that starts it. */
 import { expect } from "chai";
-import { workerEnvironment } from "../../../src/cli/worker-launcher.ts";
+import { configArguments, workerEnvironment } from "../../../src/cli/worker-environment.ts";
 
 describe("environment of workers", () => {
   it("has nothing that only others need: database, API, Prometheus, Nomad, our own tokens", () => {
@@ -29,5 +29,11 @@ describe("environment of workers", () => {
       WADI__CONNECTORS__FILE__ROOTS: "/data",
     };
     expect(workerEnvironment(needed)).to.deep.equal(needed);
+  });
+
+  it("names the configuration file that the starting process was given, in every way to say it", () => {
+    const forms = [["-c", "x.toml"], ["--config", "x.toml"], ["--config=x.toml"], ["-c=x.toml"], ["-cx.toml"]];
+    for (const form of forms) expect(configArguments(["node", "main.js", "controller", ...form])).to.deep.equal(["--config", "x.toml"]);
+    for (const other of [[], ["--", "-c", "x"], ["-c"], ["--color"]]) expect(configArguments(["controller", ...other])).to.deep.equal([]);
   });
 });
