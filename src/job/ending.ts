@@ -2,9 +2,9 @@
  * How a job leaves a run, whatever for: the run is told to stop and publishes its last epoch, its workers close, the scheduler ends them, and
  * kills those that do not. Each phase has its time. Then the state's own end follows: another run, or rest.
  */
-import { assert } from "../core/assert.ts";
+import { assert, must } from "../core/assert.ts";
 import type { ErrorRecord } from "../core/errors.ts";
-import { type Ending, REST_STATES, type StopMode } from "./job.ts";
+import { type Ending, type JobLimits, type JobState, REST_STATES, type StopMode } from "./job.ts";
 import { backoff, change, endIn, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
 import { enterCompiling, enterScheduling } from "./starting.ts";
 
@@ -25,7 +25,7 @@ export function leaveRun(draft: JobDraft, state: EndingState, mode: Exclude<Stop
 /** Tells the run of the present state to stop, and gives it time. Force asks nobody. */
 export function tellRun(draft: JobDraft, ending: Ending, silent = false): void {
   if (ending.mode === "force") return killWorkers(draft, ending);
-  endIn(draft, ending, draft.job.state === "stopping" ? draft.limits.stopMs : draft.limits.checkpointMs);
+  endIn(draft, ending, must(phaseMs(draft.job.state, "run", draft.limits), "the limit of the phase"));
   if (!silent) draft.effects.push({ kind: "command-run", run: runOf(draft), command: { kind: "stop", mode: ending.mode } });
 }
 
@@ -35,6 +35,12 @@ export function abandonRun(draft: JobDraft, state: EndingState, error?: ErrorRec
   const ending: Ending = { ...NEW, phase: "killing", mode: "force" };
   if (gentle) endWorkers(draft, { ...ending, mode: "immediate" });
   else killWorkers(draft, ending);
+}
+
+/** How long a phase of `state` may last; undefined: that was decided when it began. */
+export function phaseMs(state: JobState, phase: Ending["phase"], limits: JobLimits): number | undefined {
+  if (phase === "backoff") return undefined;
+  return phase === "run" && state !== "stopping" ? limits.checkpointMs : limits.stopMs;
 }
 
 /** The last epoch is published: workers close. */

@@ -70,8 +70,9 @@ function perform(draft: RunDraft, effect: CoordinatorEffect): void {
 /** What a worker that has registered again may have missed. `started`, `running`: what it knows. */
 export function resend(draft: RunDraft, worker: WorkerId, subtasks: readonly number[], known: { started: number; running: boolean }): void {
   const { coordinator } = draft.run;
-  if (coordinator.phase === "starting" || coordinator.phase === "closing") return;
-  if (!known.running) draft.effects.push({ kind: "run", worker });
+  if (coordinator.phase === "closing") return;
+  // While others are still awaited slots may be running already, by a former controller's word.
+  if (!known.running && coordinator.phase !== "starting") draft.effects.push({ kind: "run", worker });
   const { started, lastEpoch } = coordinator;
   // Also a worker that knows the epoch may not have heard that it is the last.
   if (known.started < started || started === lastEpoch) {

@@ -104,10 +104,26 @@ function command(draft: RunDraft, told: RunCommand): void {
 }
 
 function tick(draft: RunDraft): void {
+  const lateMs = draft.nowMs - (runWakeAtMs(draft.run) ?? draft.nowMs);
+  if (lateMs > draft.run.config.limits.renewMs) forgive(draft, lateMs);
   for (const due of [silenceDue, closeDue, epochsDue, renewalsDue]) {
     if (draft.run.phase === "done") return;
     due(draft);
   }
+}
+
+/**
+ * This controller did not run for `lateMs`: the machine slept, or was suspended. What workers said meanwhile may be still unread, so that time
+ * counts for nobody.
+ */
+function forgive(draft: RunDraft, lateMs: number): void {
+  const { workers, beganAtMs, closeDeadlineAtMs } = draft.run;
+  const later = (ms: number): number => Math.min(draft.nowMs, ms + lateMs);
+  change(draft, {
+    workers: new Map([...workers].map(([id, worker]) => [id, { ...worker, heardAtMs: later(worker.heardAtMs) }])),
+    beganAtMs: new Map([...beganAtMs].map(([epoch, ms]) => [epoch, later(ms)])),
+    closeDeadlineAtMs: closeDeadlineAtMs === undefined ? undefined : closeDeadlineAtMs + lateMs,
+  });
 }
 
 /** When the machine wants a `tick` without anything else happening; undefined: never. */

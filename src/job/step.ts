@@ -14,6 +14,7 @@ import {
   failJob,
   killWorkers,
   leaveRun,
+  phaseMs,
   recover,
   stopFailed,
   stopWorkers,
@@ -157,6 +158,7 @@ function loaded(draft: JobDraft): void {
   const { state, context } = draft.job;
   const { ending, placement, live } = context;
   remember(draft, { retryAtMs: undefined });
+  renewDeadline(draft);
   if (state === "compiling") draft.effects.push({ kind: "compile" });
   if (state === "scheduling") return startAgain(draft);
   if (state === "running")
@@ -166,6 +168,19 @@ function loaded(draft: JobDraft): void {
   if (ending.phase === "closing") return endWorkers(draft, ending);
   if (ending.phase === "workers" || ending.phase === "killing") return live ? stopWorkers(draft) : undefined;
   if (ending.phase === "run" && placement !== undefined) adopt(draft, placement, state === "finishing" ? undefined : ending.mode);
+}
+
+/** Nobody could do anything while there was no leader: the time of the state, or of its phase, begins anew. */
+function renewDeadline(draft: JobDraft): void {
+  const { job, nowMs, limits } = draft;
+  const lastMs = limitMs(job, limits);
+  if (lastMs !== undefined) change(draft, { stateDeadlineAtMs: nowMs + lastMs });
+}
+
+function limitMs({ state, context }: Job, limits: JobLimits): number | undefined {
+  if (state === "compiling") return limits.compileMs;
+  if (state === "scheduling") return context.placement === undefined ? limits.workerStartupMs : limits.taskStartupMs;
+  return context.ending === undefined ? undefined : phaseMs(state, context.ending.phase, limits);
 }
 
 /** Unless the user does not want these workers any more. */

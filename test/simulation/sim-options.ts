@@ -68,6 +68,8 @@ export interface SimOptions {
   readonly limits: JobLimits;
   readonly runLimits: RunLimits;
   readonly plant: Plant | undefined;
+  /** Only controllers and streams fail: that must never cost a run. */
+  readonly gentle: boolean;
 }
 
 const LIMITS: JobLimits = {
@@ -91,33 +93,42 @@ const RUN_LIMITS: RunLimits = {
   maxBackoffMs: 5000,
 };
 
-/** Draws them from the seed. */
-export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
-  const kinds = prng.pick<readonly ChaosKind[]>([
+const MILD: readonly ChaosKind[] = ["crash-controller", "break-stream"];
+
+function drawKinds(prng: Prng, gentle: boolean, redials: boolean): readonly ChaosKind[] {
+  if (gentle) return redials ? [...MILD, "stall-controller"] : MILD;
+  return prng.pick<readonly ChaosKind[]>([
     [],
     ["kill-worker", "fail-slot", "hang-worker", "break-stream", "partition-worker", "leave", "drain"],
     ["crash-controller", "stall-controller", "database-away"],
-    ["crash-controller", "break-stream"],
     ["store-away", "database-away", "scheduler-away", "few-slots"],
     CHAOS_KINDS,
     CHAOS_KINDS,
   ]);
-  const some = (perMille: number): number => (prng.chance(1, 3) ? perMille : 0);
+}
+
+/** Draws them from the seed. */
+export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
+  const gentle = prng.chance(1, 4);
+  const redialMs = prng.pick([9000, Number.POSITIVE_INFINITY]);
+  const kinds = drawKinds(prng, gentle, redialMs === 9000);
+  const often = (perMille: number): number => (prng.chance(1, 3) ? perMille : 0);
+  const some = (perMille: number): number => (gentle ? 0 : often(perMille));
   const parallelism = prng.between(1, 4);
   return {
     splits: prng.between(1, 4),
     rowsPerSplit: prng.pick([5, 60, 400, 1000, 100_000]),
     parallelism,
-    capacity: parallelism + prng.pick([0, 1, 4, 20]),
+    capacity: gentle ? 20 : parallelism + prng.pick([0, 1, 4, 20]),
     controllers: prng.pick([1, 2, 2]),
     checkpointIntervalMs: prng.pick([1500, 4000, 10_000]),
     chaosMs: prng.between(30, 300) * 1000,
     userEveryMs: prng.pick([Number.POSITIVE_INFINITY, 12_000, 40_000]),
     ttlMs: prng.chance(1, 20) ? prng.between(5, 60) * 1000 : undefined,
-    redialMs: prng.pick([9000, Number.POSITIVE_INFINITY]),
+    redialMs,
     faults: {
-      crashBetweenEffects: some(8),
-      crashAfterRecord: some(30),
+      crashBetweenEffects: often(8),
+      crashAfterRecord: often(30),
       neverStarts: some(50),
       exitUntold: some(300),
       unkillable: some(100),
@@ -128,5 +139,6 @@ export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
     limits: LIMITS,
     runLimits: RUN_LIMITS,
     plant,
+    gentle,
   };
 }

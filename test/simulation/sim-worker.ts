@@ -14,7 +14,9 @@ import { Actor, type Stream, violation } from "./world.ts";
 
 const HEARTBEAT_MS = 3000;
 const TURN_MS = 400;
-const ORPHAN_MS = 90_000;
+const ORPHAN_MS = 200_000;
+/** Who does not say welcome within this time is not there. */
+const WELCOME_MS = 2000;
 
 type Assign = ToWorker & { readonly kind: "assign" };
 
@@ -26,6 +28,8 @@ export class SimWorker extends Actor {
   readonly slots: number;
   readonly #port: number;
   #stream: Stream<ToController, ToWorker> | undefined;
+  /** The stream on which it is welcome. */
+  #welcomed: Stream<ToController, ToWorker> | undefined;
   #leader = 0;
   #assigned = false;
   #number = -1;
@@ -107,6 +111,10 @@ export class SimWorker extends Actor {
     this.#stream.onClient = (message) => this.#hear(message);
     this.#stream.onClientBroken = () => this.post(200 + this.world.prng.below(800), () => this.#dial());
     this.#say(this.#registration());
+    const stream = this.#stream;
+    this.post(WELCOME_MS, () => {
+      if (this.#welcomed !== stream) stream.break();
+    });
   }
 
   #registration(): WorkerMessage {
@@ -132,17 +140,18 @@ export class SimWorker extends Actor {
   }
 
   #hear(message: ToWorker): void {
+    // Who does not lead gives no orders: it only shows the way.
+    if (message.kind === "moved") return this.#stream?.break();
     if (message.leader < this.#leader) {
       this.log(() => `ignores ${message.kind} of leader ${message.leader}`);
       return;
     }
     this.#leader = message.leader;
     switch (message.kind) {
-      case "moved":
-        return this.#stream?.break();
       case "fenced":
         return this.exit("fenced");
       case "welcome":
+        this.#welcomed = this.#stream;
         this.#renewedAtMs = this.world.nowMs;
         return this.#repeat();
       case "renew":

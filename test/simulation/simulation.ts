@@ -15,7 +15,7 @@ import { type Actor, type Answer, violation, World } from "./world.ts";
 /** After the world is healed a job is at rest within this: the sum of all deadlines and the longest sleep of a process. */
 const REST_WITHIN_MS = 350_000;
 /** Workers are gone so long after the job rests. */
-const GONE_WITHIN_MS = 200_000;
+const GONE_WITHIN_MS = 300_000;
 
 /** Longer than any process hangs, and than it takes to notice. */
 const CALM_MS = 130_000;
@@ -307,6 +307,7 @@ export class Simulation {
     const before = this.database.job;
     const { limits } = this.options;
     this.#states.add(job.state);
+    if (this.options.gentle && job.restarts > 0) throw violation(this.world, `a run was lost without need: ${job.failure?.message}`);
     if (job.restarts > limits.allowedRestarts)
       throw violation(this.world, `${job.restarts} restarts were made, ${limits.allowedRestarts} are allowed`);
     if ((job.run?.fence ?? 0) < (before.run?.fence ?? 0)) throw violation(this.world, "the run's fence went back");

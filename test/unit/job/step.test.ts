@@ -259,6 +259,14 @@ describe("job machine: another leader", () => {
     expect(driver.effects[0]).to.deep.include({ kind: "adopt-run", stop: "checkpoint" });
   });
 
+  it("gives the time in which nobody led to the state again", () => {
+    const driver = new JobDriver().toRunning();
+    driver.wish({ stop: "checkpoint" });
+    driver.nowMs += 10 * LIMITS.checkpointMs;
+    driver.feed({ kind: "loaded" });
+    expect(driver.job).to.deep.include({ state: "checkpoint-stopping", stateDeadlineAtMs: driver.nowMs + LIMITS.checkpointMs });
+  });
+
   it("does not adopt what has published its last epoch", () => {
     const driver = new JobDriver().toRunning();
     driver.wish({ stop: "checkpoint" });
