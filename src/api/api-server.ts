@@ -2,6 +2,7 @@
  * The API as a service: listens, answers, and ends its streams when it is told to stop. It keeps nothing between requests that matters, so any
  * number of them may run; the database is the only other process it needs.
  */
+import { setMaxListeners } from "node:events";
 import { createServer, type Server } from "node:http";
 import Koa, { type Middleware } from "koa";
 import type { Registry } from "prom-client";
@@ -74,6 +75,8 @@ export class ApiServer implements Service {
     const { CONNECTOR_SPECS: connectors } = (await import(connectorModule)) as { CONNECTOR_SPECS: readonly ConnectorSpec[] };
     const planner = new PlannerPool({ connectorModule, fileRoots: settings["connectors.file.roots"] }, clock);
     const stopping = new AbortController();
+    // Every stream listens; their number has a limit of its own.
+    setMaxListeners(0, stopping.signal);
     const server = createServer(this.#application(planner, connectors, stopping.signal).callback());
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;

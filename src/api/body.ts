@@ -18,10 +18,27 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const text = await readText(request);
   if (text === "") throw badRequest("the request has no body", { hint: "Send a JSON object." });
   checkDepth(text);
+  const value = parse(text);
+  if (text.includes("\\u0000")) refuseNul(value, "");
+  return value;
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     throw badRequest(`the body is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** PostgreSQL's texts cannot hold it. The depth has been checked. */
+function refuseNul(value: unknown, path: string): void {
+  if (typeof value === "string" && value.includes("\0")) throw badRequest(`body field "${path}" must not contain the character U+0000`);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = path === "" ? key : `${path}.${key}`;
+    if (key.includes("\0")) throw badRequest(`body field "${path}" has a name with the character U+0000`);
+    refuseNul(inner, place);
   }
 }
 

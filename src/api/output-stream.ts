@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { newestCursor, type OutputRow, readOutputRows, requestOutput } from "../db/output-requests.ts";
-import { readPipeline } from "../db/pipelines.ts";
+import { readJobState } from "../db/pipelines.ts";
 import type { ApiContext } from "./api-context.ts";
 import type { EventStream } from "./event-stream.ts";
 import { TERMINAL_STATES } from "./job-action.ts";
@@ -54,10 +54,10 @@ async function startCursor(api: ApiContext, { job, from }: OutputSelection): Pro
 }
 
 async function hasEnded(api: ApiContext, pipelineId: string): Promise<boolean> {
-  const pipeline = await readPipeline(api.db, pipelineId);
-  if (pipeline === undefined) return true;
-  // A stopped or failed job that is wanted again is about to start.
-  const { state, stop } = pipeline.job;
+  const job = await readJobState(api.db, pipelineId);
+  if (job === undefined) return true;
+  const { state, stop } = job;
+  // A stopped job that is wanted again is about to start.
   return TERMINAL_STATES.includes(state) && (stop !== "none" || state !== "stopped");
 }
 

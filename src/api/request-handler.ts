@@ -83,6 +83,7 @@ async function handle(
   const { api, access } = options;
   const caller = route.role === "open" ? NOBODY : await access.authenticate(context.get("authorization") || undefined);
   if (route.role !== "open") access.authorize(caller, route.role);
+  refuseNul(context.url);
   const call = {
     api,
     caller,
@@ -97,6 +98,11 @@ async function handle(
     context.set("cache-control", "no-store");
     context.body = answer;
   }
+}
+
+/** PostgreSQL's texts cannot hold it. */
+function refuseNul(url: string): void {
+  if (url.includes("%00")) throw badRequest("the address must not contain the character U+0000");
 }
 
 /** Query parameters, each at most once; unknown ones are ignored, as caches and proxies add some. */

@@ -232,6 +232,20 @@ export async function readPipeline(db: Database, id: string): Promise<PipelineRe
   return row === undefined ? undefined : pipelineOf(row);
 }
 
+/** State and wish of the pipeline's job: what is asked often. `undefined` if the pipeline is gone. */
+export async function readJobState(db: Database, pipelineId: string): Promise<Pick<JobRecord, "state" | "stop"> | undefined> {
+  try {
+    const rows = await db("jobs as j")
+      .join("pipelines as p", "p.id", "j.pipeline_id")
+      .where("p.id", pipelineId)
+      .whereNull("p.deleted_at")
+      .select<{ state: string; stop: StopMode }[]>("j.state", "j.desired_stop as stop");
+    return rows[0];
+  } catch (error) {
+    throw databaseError("reading a job", error);
+  }
+}
+
 /** Pipelines without previews, the newest first: those older than `after`, whether or not that one still exists. */
 export async function listPipelines(db: Database, page: PageRequest): Promise<PipelineRecord[]> {
   const behind = page.after === undefined ? "" : "and (p.created_at, p.id) < (select created_at, id from pipelines where id = ?)";

@@ -94,10 +94,15 @@ export class ApiStage {
     this.port = await Promise.race([server.listening, this.#run.then(() => 0)]);
   }
 
-  /** Stops the API and leaves the database. */
-  async close(): Promise<void> {
+  /** Stops the API. */
+  async stop(): Promise<void> {
     this.#stop.abort();
     await this.#run;
+  }
+
+  /** Stops the API and leaves the database. */
+  async close(): Promise<void> {
+    await this.stop();
     await this.db.destroy();
   }
 
