@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
+import { Prng } from "../../src/core/prng.ts";
 import { fencedOut, leaderMoved } from "../../src/rpc/refusal.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { compileScript } from "../support/script-artifact.ts";
 import { ScriptedController, ScriptedRun, type TestArtifact } from "../support/scripted-controller.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -237,5 +239,46 @@ describe("a worker process and failures", function () {
     const failed = await second.until("the failure", () => second.said("failed")[0] ?? first.said("failed")[0]);
     expect(failed.error).to.include({ code: "bad-data" });
     expect(await worker.exited).to.equal(1);
+  });
+
+  it("loses nothing and does nothing twice while its connection breaks again and again", async () => {
+    const controller = await controllerOf();
+    const proxy = new CuttingProxy(Number(controller.endpoint.split(":")[1]), new Prng(7));
+    const port = await proxy.listen();
+    const { fence, token } = controller;
+    controller.endpoint = `127.0.0.1:${port}`;
+    const worker = spawnWorker({ id: "wk_a", fence, endpoints: [controller.endpoint], token, env: THROTTLED });
+    try {
+      const run = await running(controller);
+      proxy.cutting = true;
+      let epoch = 0;
+      while (proxy.cuts < 6) {
+        epoch += 1;
+        const trigger = { $case: "triggerBarrier", value: { epoch: BigInt(epoch), thenStop: false } } as const;
+        controller.retell = () => [trigger];
+        controller.tell(trigger);
+        const reports = await controller.until(`reports of epoch ${epoch}`, () => {
+          const found = run.reports(epoch);
+          return found.length === artifact.program.vertices.length && found;
+        });
+        const staged = reports.flatMap(({ vertex, subtask, sink }) =>
+          sink?.commit === undefined ? [] : [{ vertex, subtask, commit: JSON.stringify(sink.commit) }],
+        );
+        const commit = { $case: "commit", value: { epoch: BigInt(epoch), staged } } as const;
+        controller.retell = () => [commit];
+        await run.complete(epoch);
+      }
+      proxy.cutting = false;
+      controller.retell = () => [];
+      await controller.until("a stream", () => controller.sessions.size === 1);
+      await run.finish(epoch + 1);
+      expect(await worker.exited, worker.log()).to.equal(0);
+      expect(controller.registered.filter(({ resumption }) => resumption !== undefined).length).to.be.greaterThan(3);
+      const rows = readFileSync(output(), "utf8").trim().split("\n");
+      expect(rows).to.have.length(ROWS);
+      expect(new Set(rows).size).to.equal(ROWS);
+    } finally {
+      proxy.close();
+    }
   });
 });

@@ -47,6 +47,8 @@ export class ScriptedController {
   readonly closed: { readonly worker: string; readonly error: AppError | undefined }[] = [];
   /** Replaces the answer to a registration. */
   admit: ((register: Register) => Welcome) | undefined;
+  /** What a worker is told whenever it has registered. */
+  retell: () => readonly ControllerBody[] = () => [];
   leaseMs = LEASE_MS;
   epochComplete = 0n;
   leaderEpoch = 1n;
@@ -67,6 +69,7 @@ export class ScriptedController {
         admit: async (register, fence) => this.#admit(register, fence),
         opened: (session) => {
           this.sessions.set(session.register.workerId, session);
+          for (const body of this.retell()) session.send(body);
           this.#wake();
         },
         message: (session, body) => {
