@@ -8,17 +8,20 @@ import type { JobId, WorkerId } from "../core/ids.ts";
 import { deleteJob, readProgramText, type StoredJob } from "../db/jobs.ts";
 import type { Register } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
+import type { Failed } from "../gen/report.ts";
 import type { JobEffect, TimelineEntry, WorkerStop } from "../job/effect.ts";
 import type { JobEvent } from "../job/event.ts";
-import type { PlacedWorker, RunReference } from "../job/job.ts";
+import type { RunReference } from "../job/job.ts";
 import { decodeProgram } from "../program/codec.ts";
+import { fromErrorMessage } from "../rpc/error-message.ts";
 import { fencedOut, leaderMoved } from "../rpc/refusal.ts";
 import { hashRunToken, isRunToken, makeRunToken } from "../rpc/run-token.ts";
 import type { WorkerBody, WorkerSession } from "../rpc/worker-server.ts";
-import type { RunKey, RunSpec, WorkerView } from "../scheduler/scheduler.ts";
+import type { RunKey, RunSpec, WorkerExit, WorkerView } from "../scheduler/scheduler.ts";
 import { makeArtifact } from "./artifacts.ts";
 import type { LeaderContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
+import type { JobLabels } from "./metrics.ts";
 import { RunDriver } from "./run-driver.ts";
 import type { WorkerBook } from "./worker-book.ts";
 import { workerStop } from "./worker-stop.ts";
@@ -47,6 +50,8 @@ export interface JobHost {
 /** Bytes of a worker besides its slots' state: code, buffers, JavaScript's heap. */
 const SLOT_OVERHEAD_BYTES = 256 << 20;
 const SLOT_CPU_MILLIS = 1_000;
+/** Workers that have not registered after so long keep no other job from starting, milliseconds. */
+const COMING_UP_MS = 10_000;
 
 /** See the file's comment. */
 export class JobEffects {
@@ -58,6 +63,8 @@ export class JobEffects {
   #run: RunDriver | undefined;
   /** Runs up to this fence are over: their workers are told so. */
   #droppedFence = 0;
+  /** Aborted when the newest run's workers have come up, or it is over. */
+  #placing = new AbortController();
   #stop: { readonly abort: AbortController; readonly nudge: () => void } | undefined;
 
   constructor(context: LeaderContext, shared: SharedWork, host: JobHost) {
@@ -117,6 +124,7 @@ export class JobEffects {
   /** Ends what goes on here; workers are not touched. */
   release(): void {
     this.#run?.release();
+    this.#placing.abort();
     this.#stop?.abort.abort();
   }
 
@@ -146,14 +154,27 @@ export class JobEffects {
   }
 
   async #startWorkers(run: RunReference, parallelism: number): Promise<void> {
-    const { scheduler, term } = this.#context;
-    const outcome = await this.#shared.starts.run(async () => {
+    const { scheduler, term, clock } = this.#context;
+    this.#placing.abort();
+    const placing = new AbortController();
+    this.#placing = placing;
+    await this.#shared.starts.run(async () => {
+      if (placing.signal.aborted) return;
       term.check();
-      return scheduler.startWorkers(this.#spec(run, parallelism));
+      const outcome = await scheduler.startWorkers(this.#spec(run, parallelism));
+      if (outcome.kind !== "accepted") {
+        this.#context.metrics.placementFailures.inc({ ...this.labels });
+        return this.#host.post({ ...outcome, fence: run.fence });
+      }
+      this.#host.post({ kind: "workers-accepted", fence: run.fence, workers: outcome.workers });
+      // The place is kept while the workers come up: after a loss of many they would otherwise all start at once.
+      await clock.sleep(COMING_UP_MS, AbortSignal.any([placing.signal, term.signal]));
     });
-    if (outcome.kind === "accepted") return this.#host.post({ kind: "workers-accepted", fence: run.fence, workers: outcome.workers });
-    this.#context.metrics.placementFailures.inc({ job_id: this.#host.id });
-    this.#host.post({ ...outcome, fence: run.fence });
+  }
+
+  /** Of this job's metrics. */
+  get labels(): JobLabels {
+    return { job_id: this.#host.id, pipeline_id: this.#host.stored.pipeline.id };
   }
 
   #spec(run: RunReference, parallelism: number): RunSpec {
@@ -194,6 +215,7 @@ export class JobEffects {
         ignoreStateBeforeEpoch,
         newestEpoch: job.epoch,
         artifactHash: job.artifact,
+        labels: this.labels,
         adoption: effect.kind === "adopt-run" ? { placement: effect.placement, stop: effect.stop } : undefined,
         report: (report) => this.#report(run, report),
         record: (entry) => this.#host.note(entry),
@@ -203,12 +225,14 @@ export class JobEffects {
   }
 
   #report(run: RunReference, report: Extract<JobEvent, { kind: "run" }>["report"]): void {
+    this.#placing.abort();
     if (report.kind === "placed") this.#shared.book.placed(report.placement);
     if (report.kind === "running") this.#shared.book.running(this.#host.stored.job.context.placement ?? []);
     this.#host.post({ kind: "run", fence: run.fence, report });
   }
 
   #drop({ fence }: RunReference): void {
+    this.#placing.abort();
     this.#droppedFence = Math.max(this.#droppedFence, fence);
     if (this.#run !== undefined && this.#run.key.fence <= BigInt(fence)) this.#run.drop("the run is over");
   }
@@ -270,6 +294,7 @@ export class JobEffects {
     const run = this.#run;
     if (run === undefined || run.key.fence !== session.fence.fence) return;
     if (body.$case === "previewRows" || body.$case === "logChunk") this.#shared.output(this.#host.id, run.key, body);
+    if (body.$case === "failed" && !run.over) this.#noteFailure(session, body.value);
     run.message(session, body);
     this.#context.projections.heard(session.register.workerId);
   }
@@ -285,12 +310,30 @@ export class JobEffects {
     this.#shared.book.seen(view);
     if (view.phase !== "exited") return;
     this.#stop?.nudge();
-    if (this.#run?.key.fence === view.fence && !this.#run.over) this.#run.exited({ ...view, worker });
+    if (this.#run?.key.fence !== view.fence || this.#run.over) return;
+    if (view.exit !== undefined && view.exit.code !== 0) this.#noteExit(view, worker, view.exit);
+    this.#run.exited({ ...view, worker });
   }
 
-  /** Placement of the newest run; empty: none. */
-  get placement(): readonly PlacedWorker[] {
-    return this.#host.stored.job.context.placement ?? [];
+  #noteExit(view: WorkerView, worker: WorkerId | undefined, { code, signal, outOfMemory, reason }: WorkerExit): void {
+    const how = outOfMemory
+      ? "was killed for want of memory"
+      : signal === undefined
+        ? `ended with code ${code ?? "unknown"}`
+        : `was ended by ${signal}`;
+    const message = `worker ${worker ?? view.handle} ${how}${reason === "" ? "" : `: ${reason}`}`;
+    const details = { worker: worker ?? "", handle: view.handle, out_of_memory: outOfMemory };
+    this.#host.note({ kind: "worker-lost", level: "warn", message, fence: Number(view.fence), error: undefined, details });
+  }
+
+  #noteFailure(session: WorkerSession, { subtask, error }: Failed): void {
+    if (error === undefined) return;
+    const record = fromErrorMessage(error);
+    const { workerId } = session.register;
+    const details = { worker: workerId, ...(subtask === undefined ? {} : { subtask }) };
+    const where = subtask === undefined ? `worker ${workerId}` : `subtask ${subtask}`;
+    const message = `${where} failed: ${record.message}`;
+    this.#host.note({ kind: "worker-failed", level: "error", message, fence: Number(session.fence.fence), error: record, details });
   }
 }
 

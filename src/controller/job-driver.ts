@@ -180,8 +180,8 @@ export class JobDriver implements JobHost {
   #stateChanged(from: JobState, to: JobState): void {
     const { logger, metrics } = this.#context;
     logger.info("job changed state", { job: this.id, from, to });
-    if (to === "recovering") metrics.restarts.inc({ job_id: this.id });
-    if (to !== "running" && from === "running") metrics.jobGone(this.id);
+    if (to === "recovering") metrics.restarts.inc({ ...this.effects.labels });
+    if (to !== "running" && from === "running") metrics.jobGone(this.effects.labels);
     this.#shared.onStateChanged();
   }
 

@@ -197,10 +197,12 @@ export class Leader {
   }
 
   #remove(job: JobId): void {
-    this.#jobs.get(job)?.release();
+    const driver = this.#jobs.get(job);
+    if (driver === undefined) return;
+    driver.release();
     this.#jobs.delete(job);
     this.#waiting.delete(job);
-    this.#context.metrics.jobDeleted(job);
+    this.#context.metrics.jobDeleted(driver.effects.labels);
   }
 
   async #sample(): Promise<void> {
@@ -217,7 +219,7 @@ export class Leader {
       if (samples !== undefined) projections.samples([{ job: job.id, runFence: run.key.fence, takenAtMs, samples }]);
       const bad = run.meter.takeBadRows(clock.elapsedMs());
       if (bad > 0) job.note(badRows(bad, run.key));
-      if (run.newestEpochBeganMs !== undefined) metrics.checkpointAge(job.id, takenAtMs - run.newestEpochBeganMs);
+      if (run.newestEpochBeganMs !== undefined) metrics.checkpointAge(job.effects.labels, takenAtMs - run.newestEpochBeganMs);
     }
     metrics.workers.set(workers);
     metrics.countJobs([...this.#jobs.values()].map(({ state }) => state));
@@ -230,8 +232,9 @@ export class Leader {
         return this.#jobs.get(event.worker.job)?.effects.seen(event.worker);
       case "placement": {
         const { run, missing, reason } = event;
-        if (missing > 0) this.#context.metrics.placementFailures.inc({ job_id: run.job });
-        return this.#jobs.get(run.job)?.post({ kind: "placement-blocked", fence: Number(run.fence), missing, reason });
+        const job = this.#jobs.get(run.job);
+        if (job !== undefined && missing > 0) this.#context.metrics.placementFailures.inc({ ...job.effects.labels });
+        return job?.post({ kind: "placement-blocked", fence: Number(run.fence), missing, reason });
       }
       case "drain":
         for (const run of event.runs) {

@@ -2,6 +2,14 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { JOB_STATES, type JobState } from "../job/job.ts";
 
+/** Which job a value is of. */
+export interface JobLabels {
+  readonly job_id: string;
+  readonly pipeline_id: string;
+}
+
+const JOB_LABELS = ["job_id", "pipeline_id"];
+
 /** See the file's comment. Made once per process: names are unique in a registry. */
 export class ControllerMetrics {
   readonly leader: Gauge;
@@ -29,16 +37,18 @@ export class ControllerMetrics {
     this.leaderEpoch = gauge("wadi_controller_leader_epoch", "fencing epoch of the lease while this controller leads");
     this.workers = gauge("wadi_controller_workers", "workers that are connected");
     this.#jobs = gauge("wadi_controller_jobs", "jobs by state", ["state"]);
-    this.restarts = counter("wadi_controller_restarts_total", "runs that failed and were started again", ["job_id"]);
-    this.placementFailures = counter("wadi_controller_placement_failures_total", "requests for workers that could not be placed", [
-      "job_id",
-    ]);
-    this.checkpoints = counter("wadi_controller_checkpoints_total", "checkpoints by outcome", ["job_id", "outcome"]);
+    this.restarts = counter("wadi_controller_restarts_total", "runs that failed and were started again", JOB_LABELS);
+    this.placementFailures = counter(
+      "wadi_controller_placement_failures_total",
+      "requests for workers that could not be placed",
+      JOB_LABELS,
+    );
+    this.checkpoints = counter("wadi_controller_checkpoints_total", "checkpoints by outcome", [...JOB_LABELS, "outcome"]);
     this.checkpointSeconds = seconds("wadi_controller_checkpoint_duration_seconds", "time from the barrier to the record");
     this.checkpointPhaseSeconds = seconds("wadi_controller_checkpoint_phase_seconds", "time of one phase in one subtask", ["phase"]);
-    this.checkpointBytes = counter("wadi_controller_checkpoint_bytes_total", "bytes written for checkpoints", ["job_id"]);
-    this.#checkpointAge = gauge("wadi_controller_checkpoint_age_seconds", "time since the newest complete checkpoint began", ["job_id"]);
-    this.#stateBytes = gauge("wadi_controller_state_bytes", "live state by the newest checkpoint", ["job_id"]);
+    this.checkpointBytes = counter("wadi_controller_checkpoint_bytes_total", "bytes written for checkpoints", JOB_LABELS);
+    this.#checkpointAge = gauge("wadi_controller_checkpoint_age_seconds", "time since the newest complete checkpoint began", JOB_LABELS);
+    this.#stateBytes = gauge("wadi_controller_state_bytes", "live state by the newest checkpoint", JOB_LABELS);
     this.loopSeconds = seconds("wadi_controller_loop_seconds", "time of one turn of the reconcile loop");
     this.databaseErrors = counter("wadi_controller_database_errors_total", "statements that failed");
   }
@@ -51,26 +61,26 @@ export class ControllerMetrics {
   }
 
   /** `ageMs` of the newest complete checkpoint of a running job. */
-  checkpointAge(job: string, ageMs: number): void {
-    this.#checkpointAge.set({ job_id: job }, ageMs / 1000);
+  checkpointAge(job: JobLabels, ageMs: number): void {
+    this.#checkpointAge.set({ ...job }, ageMs / 1000);
   }
 
   /** Bytes of live state. */
-  stateBytes(job: string, bytes: number): void {
-    this.#stateBytes.set({ job_id: job }, bytes);
+  stateBytes(job: JobLabels, bytes: number): void {
+    this.#stateBytes.set({ ...job }, bytes);
   }
 
   /** The job does not run here any more: gauges of it would only mislead. */
-  jobGone(job: string): void {
-    this.#checkpointAge.remove({ job_id: job });
-    this.#stateBytes.remove({ job_id: job });
+  jobGone(job: JobLabels): void {
+    this.#checkpointAge.remove({ ...job });
+    this.#stateBytes.remove({ ...job });
   }
 
   /** The job does not exist any more. */
-  jobDeleted(job: string): void {
+  jobDeleted(job: JobLabels): void {
     this.jobGone(job);
-    for (const metric of [this.restarts, this.placementFailures, this.checkpointBytes]) metric.remove({ job_id: job });
-    for (const outcome of ["complete", "failed"]) this.checkpoints.remove({ job_id: job, outcome });
+    for (const metric of [this.restarts, this.placementFailures, this.checkpointBytes]) metric.remove({ ...job });
+    for (const outcome of ["complete", "failed"]) this.checkpoints.remove({ ...job, outcome });
   }
 
   /** The term is over. */

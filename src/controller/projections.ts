@@ -102,8 +102,14 @@ export class Projections {
   }
 
   async #write(): Promise<void> {
-    const { db, term, nowMs } = this.#init;
-    if (!term.valid) return;
+    if (!this.#init.term.valid) return;
+    await this.#writeJobs();
+    await this.#writeOutput();
+    await this.#writeWorkers();
+  }
+
+  async #writeJobs(): Promise<void> {
+    const { db, term } = this.#init;
     await this.#take(
       "timelines",
       takeList(this.#events),
@@ -131,14 +137,10 @@ export class Projections {
         this.#retired.unshift(...rows);
       },
     );
-    await this.#take(
-      "workers",
-      takeMap(this.#workers),
-      (rows) => writeWorkers(db, term.epoch, rows),
-      (rows) => {
-        for (const row of rows) if (!this.#workers.has(row.id)) this.#workers.set(row.id, row);
-      },
-    );
+  }
+
+  async #writeOutput(): Promise<void> {
+    const { db } = this.#init;
     await this.#take(
       "previews",
       takeList(this.#previews),
@@ -153,6 +155,18 @@ export class Projections {
       (rows) => insertMetricSamples(db, rows),
       (rows) => {
         this.#samples = [...rows, ...this.#samples].slice(-MOST_SAMPLES);
+      },
+    );
+  }
+
+  async #writeWorkers(): Promise<void> {
+    const { db, term, nowMs } = this.#init;
+    await this.#take(
+      "workers",
+      takeMap(this.#workers),
+      (rows) => writeWorkers(db, term.epoch, rows),
+      (rows) => {
+        for (const row of rows) if (!this.#workers.has(row.id)) this.#workers.set(row.id, row);
       },
     );
     await this.#take(

@@ -29,6 +29,7 @@ import { makeArtifact, readArtifact } from "./artifacts.ts";
 import { makeAssignment, type RunPlan } from "./assignment.ts";
 import type { LeaderContext } from "./context.ts";
 import { runLimits } from "./limits.ts";
+import type { JobLabels } from "./metrics.ts";
 import { RunEpochs } from "./run-epochs.ts";
 import { registration, renewalMessage, runMessage, stopMessage, triggerMessage, workerOf } from "./run-messages.ts";
 import { RunMeter } from "./run-meter.ts";
@@ -46,6 +47,7 @@ export interface RunDriverInit {
   /** Newest epoch that ever counted; 0: none. */
   readonly newestEpoch: number;
   readonly artifactHash: string | undefined;
+  readonly labels: JobLabels;
   /** Present: the run was started by another controller and its workers may be running. */
   readonly adoption: { readonly placement: readonly PlacedWorker[]; readonly stop: Exclude<StopMode, "none"> | undefined } | undefined;
   /** Told to the job. Must not throw. */
@@ -188,7 +190,19 @@ export class RunDriver {
     };
     const { fence: runFence } = this.key;
     const onImbalance = (error: AppError) => this.#tell("rows-unbalanced", "error", error.message, error);
-    const shared = { context, job, run: run.id, runFence, store, checkpoints, vertices, programFingerprint, parallelism, onImbalance };
+    const shared = {
+      context,
+      job,
+      labels: this.#init.labels,
+      run: run.id,
+      runFence,
+      store,
+      checkpoints,
+      vertices,
+      programFingerprint,
+      parallelism,
+      onImbalance,
+    };
     this.#tellSkipped(checkpoints);
     return { plan, checkpoints, epochs: new RunEpochs(shared) };
   }

@@ -17,11 +17,13 @@ import type { EpochPurpose } from "../job/coordinator.ts";
 import type { CheckpointedVertex } from "../program/checkpointed-program.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { LeaderContext } from "./context.ts";
+import type { JobLabels } from "./metrics.ts";
 
 /** What the epochs belong to. */
 export interface RunEpochsInit {
   readonly context: LeaderContext;
   readonly job: string;
+  readonly labels: JobLabels;
   readonly run: string;
   readonly runFence: bigint;
   readonly store: ObjectStore;
@@ -128,16 +130,16 @@ export class RunEpochs {
 
   #measure(open: OpenEpoch): void {
     const { metrics, nowMs } = this.#init.context;
-    const { job } = this.#init;
+    const { labels } = this.#init;
     const parts = [...open.reports.values()];
     metrics.checkpointSeconds.observe((nowMs() - open.startedAtMs) / 1000);
     metrics.checkpointBytes.inc(
-      { job_id: job },
+      { ...labels },
       sum(parts, ({ writtenBytes }) => writtenBytes),
     );
-    metrics.checkpoints.inc({ job_id: job, outcome: "complete" });
+    metrics.checkpoints.inc({ ...labels, outcome: "complete" });
     metrics.stateBytes(
-      job,
+      labels,
       sum(parts, ({ stateBytes }) => stateBytes),
     );
   }
@@ -191,10 +193,10 @@ export class RunEpochs {
 
   /** The run is over: what is not complete never will be. */
   abandon(reason: string): void {
-    const { context, job } = this.#init;
+    const { context, labels } = this.#init;
     for (const [epoch, open] of this.#open) {
       if (open.row?.manifest !== undefined) continue;
-      context.metrics.checkpoints.inc({ job_id: job, outcome: "failed" });
+      context.metrics.checkpoints.inc({ ...labels, outcome: "failed" });
       this.#show(epoch, open, "failed", undefined, reason);
     }
     this.#open.clear();

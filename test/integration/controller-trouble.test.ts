@@ -6,6 +6,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { systemClock } from "../../src/core/clock.ts";
 import { userError } from "../../src/core/errors.ts";
 import { expirePipelines } from "../../src/db/jobs.ts";
 import { expireOutput, insertMetricSamples, trimPreviewRows } from "../../src/db/output.ts";
@@ -154,6 +155,21 @@ describe("a controller in trouble", () => {
     expect(chunks).to.deep.equal([{ text: "a line\n", last: true }]);
     const [request] = await stage.db("log_requests").select<{ state: string }[]>("state");
     expect(request?.state).to.equal("answered");
+  });
+
+  it("does not take a clock that jumps for silence", async () => {
+    await open();
+    let jumpNs = 0n;
+    await stage.start({ clock: { ...systemClock, nowNs: () => systemClock.nowNs() + jumpNs } });
+    const job = await stage.create({ intervalMs: 200 });
+    await stage.reaches(job, "running");
+    for (const hours of [-24n, 48n]) {
+      jumpNs += hours * 3_600_000_000_000n;
+      const before = Number((await stage.row(job))?.["epoch"]);
+      await eventually("epochs go on", async () => (Number((await stage.row(job))?.["epoch"]) > before + 2 ? true : undefined));
+    }
+    const row = await stage.row(job);
+    expect([row?.["state"], row?.["run_fence"], row?.["restarts"]]).to.deep.equal(["running", 1n, 0]);
   });
 
   it("forgets what has had its time", async () => {

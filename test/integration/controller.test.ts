@@ -3,6 +3,7 @@
  * database. On PGlite (one session for all clients) and on real PostgreSQL.
  */
 import { expect } from "chai";
+import { Registry } from "prom-client";
 import { ControllerStage } from "../support/controller-stage.ts";
 import { type DatabaseServer, postgresAbsence, startPglite, startPostgres } from "../support/databases.ts";
 import { eventually } from "../support/eventually.ts";
@@ -96,7 +97,8 @@ for (const [name, absence, start] of [
     });
 
     it("starts another run when a worker dies, from the newest checkpoint", async () => {
-      await stage.start();
+      const metrics = new Registry();
+      await stage.start({ metrics });
       const job = await stage.create({ intervalMs: 200 });
       await stage.reaches(job, "running");
       await eventually("an epoch", async () => (Number((await stage.row(job))?.["epoch"]) >= 1 ? true : undefined));
@@ -107,7 +109,15 @@ for (const [name, absence, start] of [
       });
       expect(row["restarts"]).to.equal(1);
       expect(Number(stage.cluster.of(job)[0]?.assignment?.restore?.epoch ?? 0n)).to.be.at.least(1);
-      expect(await stage.timeline(job)).to.include("state-changed");
+      const told = await eventually("the timeline is written", async () => {
+        const kinds = await stage.timeline(job);
+        return kinds.includes("worker-lost") ? kinds : undefined;
+      });
+      expect(told).to.include.members(["state-changed", "worker-registered"]);
+      const text = await metrics.metrics();
+      expect(text).to.match(/wadi_controller_restarts_total\{job_id="job_\w+",pipeline_id="pl_\w+"\} 1\n/);
+      expect(text).to.match(/wadi_controller_leader 1\n/);
+      expect(text).to.match(/wadi_controller_checkpoints_total\{.*outcome="complete"\} [1-9]/);
     });
 
     it("rescales a running job by a checkpoint and a run with the new parallelism", async () => {
