@@ -148,6 +148,36 @@ describe("a worker process under a controller", function () {
     }
   });
 
+  it("fails when another worker of its run dies, and the run goes on from the object store with another parallelism", async () => {
+    const [survivor, victim] = [spawn("wk_a", THROTTLED), spawn("wk_b", THROTTLED)];
+    await controller.workers(2);
+    const run = await open({ parallelism: 2, everyRows: 4_000 });
+    run.assign();
+    await run.start();
+    await controller.until("epoch 1", () => controller.said("epochStarted").some((m) => m.epoch >= 1n));
+    run.trigger(1);
+    await run.complete(1);
+    victim.process.kill("SIGKILL");
+    const failed = await controller.until("the failure", () => controller.said("failed")[0]);
+    expect(failed.error).to.include({ code: "connection-lost", domain: "external", retry: "backoff" });
+    expect(await survivor.exited).to.equal(1);
+    const second = new ScriptedController({ jobId: "job_test", runId: "run_2", fence: 2n });
+    await second.listen();
+    try {
+      const worker = spawn("wk_c", {}, second);
+      await second.workers(1);
+      const again = await open({ parallelism: 3 }, second);
+      expect(again.restoredEpoch).to.equal(1);
+      again.assign();
+      await again.start();
+      await again.finish(2);
+      expect(await worker.exited, worker.log()).to.equal(0);
+      expectAnswer();
+    } finally {
+      await second.close();
+    }
+  });
+
   it("tells of a row that fails the run, and exits with 1", async () => {
     writeFileSync(join(folder, "bad.json"), '{"k":1,"v":"no number"}\n');
     artifact = await compileScript(script().replace("in.json", "bad.json"));
