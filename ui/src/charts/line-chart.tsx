@@ -1,7 +1,7 @@
 /**
  * Lines over time on uPlot: one per subtask, in the page's colours, redrawn when data, size or theme change.
  */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatClock } from "../format.ts";
@@ -32,12 +32,13 @@ export function LineChart({ label, times, lines, format, height = 132 }: LineCha
   const data = useRef<uPlot.AlignedData>([[]]);
   data.current = [[...times], ...lines.map((line) => [...line.values])];
   const names = lines.map((line) => line.label).join("\n");
+  const [at, setAt] = useState<number>();
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;
     const draw = () => {
       chart.current?.destroy();
-      chart.current = new uPlot(chartOptions(names.split("\n"), element.clientWidth, height, format), data.current, element);
+      chart.current = new uPlot(chartOptions(names.split("\n"), element.clientWidth, height, format, setAt), data.current, element);
     };
     draw();
     const sizes = new ResizeObserver(() => {
@@ -59,10 +60,29 @@ export function LineChart({ label, times, lines, format, height = 132 }: LineCha
     chart.current?.setData(data.current);
   }, [times, lines]);
 
-  return <figure class="chart" ref={host} aria-label={label} style={{ height: `${height}px` }} />;
+  return (
+    <figure class="chart" aria-label={label}>
+      <div ref={host} style={{ height: `${height}px` }} />
+      <figcaption class="chart-values num">
+        <span>{at === undefined ? "" : formatClock((times[at] ?? 0) * 1e6)}</span>
+        {lines.map((line, i) => (
+          <span key={line.label} title={line.label}>
+            <i class="swatch" style={{ background: `var(${COLORS[i % COLORS.length] ?? ""})` }} />
+            {format(line.values[at ?? line.values.length - 1] ?? 0)}
+          </span>
+        ))}
+      </figcaption>
+    </figure>
+  );
 }
 
-function chartOptions(names: readonly string[], width: number, height: number, format: (value: number) => string): uPlot.Options {
+function chartOptions(
+  names: readonly string[],
+  width: number,
+  height: number,
+  format: (value: number) => string,
+  onPoint: (index: number | undefined) => void,
+): uPlot.Options {
   const axis = {
     stroke: tokenColor("--text-3"),
     font: "11px system-ui, sans-serif",
@@ -74,6 +94,7 @@ function chartOptions(names: readonly string[], width: number, height: number, f
     height,
     padding: [8, 6, 0, 0],
     legend: { show: false },
+    hooks: { setCursor: [(chart) => onPoint(chart.cursor.idx ?? undefined)] },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [

@@ -14,7 +14,7 @@ import { paths } from "../paths.ts";
 import { Link } from "../router.tsx";
 import { PipelineTable } from "./pipeline-table.tsx";
 
-const JOBS_MS = 2000;
+const JOBS_MS = 3000;
 
 /** The page. */
 export function HomePage() {

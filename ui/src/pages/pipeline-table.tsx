@@ -78,12 +78,12 @@ function PipelineRow({ pipeline, job, onDelete }: { readonly pipeline: Pipeline;
           </Link>
           <span class="mono truncate hide-phone">{pipeline.id}</span>
           <span class="only-phone cell-badge">
-            <StateBadge state={job?.state} />
+            <StateBadge state={job?.state ?? pipeline.state} />
           </span>
         </div>
       </td>
       <td class="hide-phone">
-        <StateBadge state={job?.state} />
+        <StateBadge state={job?.state ?? pipeline.state} />
       </td>
       <td class="num muted hide-phone">{formatTime(pipeline.created_at)}</td>
       <td class="num hide-phone">{runtimeOf(job)}</td>
@@ -127,7 +127,8 @@ interface DeleteDialogProps {
 }
 
 function DeleteDialog({ pipeline, job, onClose, onDeleted }: DeleteDialogProps) {
-  const runs = job !== undefined && !isTerminal(job.state);
+  const state = job?.state ?? pipeline.state;
+  const runs = !isTerminal(state);
   const remove = async () => {
     await request(`/pipelines/${pipeline.id}`, { method: "DELETE" });
     showToast(`Deleted ${pipeline.name}`);
@@ -136,7 +137,7 @@ function DeleteDialog({ pipeline, job, onClose, onDeleted }: DeleteDialogProps) 
   return (
     <FormDialog title={`Delete ${pipeline.name}?`} submit="Delete" tone="danger" disabled={runs} onClose={onClose} onSubmit={remove}>
       {runs ? (
-        <Note tone="warn">The pipeline is {job.state}. Stop it first; a pipeline can be deleted when nothing of it runs.</Note>
+        <Note tone="warn">The pipeline is {state}. Stop it first; a pipeline can be deleted when nothing of it runs.</Note>
       ) : (
         <p class="muted">The pipeline, its history and its checkpoints go. What its sinks have written stays.</p>
       )}

@@ -10,10 +10,12 @@ import { useTitle } from "../components/title.ts";
 import { paths } from "../paths.ts";
 import { PipelineTable } from "./pipeline-table.tsx";
 
+const JOBS_MS = 5000;
+
 /** The page. */
 export function PipelinesPage() {
   useTitle("Pipelines");
-  const jobs = usePolled<Collection<Job>>("/jobs", 2000);
+  const jobs = usePolled<Collection<Job>>("/jobs", JOBS_MS);
   return (
     <div class="page">
       <div class="page-head">

@@ -9,6 +9,7 @@ import { usePolled } from "../../api/polling.ts";
 import type { ConnectionTable, Connector, GlobalUdf, Pipeline, SqlDiagnostic } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { CodeEditor, type CodeEditorHandle, type CodeFinding } from "../../components/code-editor.tsx";
+import { Menu } from "../../components/menu.tsx";
 import { SplitPane } from "../../components/split-pane.tsx";
 import { useTitle } from "../../components/title.ts";
 import { showToast } from "../../components/toast.tsx";
@@ -79,10 +80,10 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
   const udf = useUdfValidation(openUdf?.definition);
   const isEmpty = draft.query.trim() === "";
 
-  const runPreview = () => {
+  const runPreview = (enableSinks = false) => {
     const isWrong = validation.hasErrors && !validation.pending;
     setTab(isWrong ? "problems" : "rows");
-    if (!isEmpty && !isWrong) preview.start(draft, false);
+    if (!isEmpty && !isWrong) preview.start(draft, enableSinks);
   };
   const jumpTo = ({ span }: SqlDiagnostic) => {
     setFile(0);
@@ -102,6 +103,10 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
         onDialog={(kind) => setDialog({ kind })}
         onPreview={runPreview}
         onStop={preview.stop}
+        onDiscard={() => {
+          setFile(0);
+          setDraft(EMPTY_DRAFT);
+        }}
       />
       <aside class="editor-catalog" aria-label="Catalog">
         <Catalog {...catalog} onInsert={insert} onOpenUdf={(udf) => setDialog({ kind: "udf", udf })} />
@@ -119,7 +124,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
             onFile={setFile}
             onChange={setDraft}
             onShare={() => setDialog({ kind: "share" })}
-            onRun={runPreview}
+            onRun={() => runPreview()}
           />
         }
         bottom={<Results tab={tab} onTab={setTab} validation={validation} preview={preview} udfErrors={udf.errors} onFinding={jumpTo} />}
@@ -194,11 +199,16 @@ interface EditorHeadProps {
   readonly catalogShown: boolean;
   onCatalog(): void;
   onDialog(kind: "start" | "examples"): void;
-  onPreview(): void;
+  onPreview(enableSinks?: boolean): void;
   onStop(): void;
+  onDiscard(): void;
 }
 
-function EditorHead({ title, isEmpty, isRunning, catalogShown, onCatalog, onDialog, onPreview, onStop }: EditorHeadProps) {
+function EditorHead({ title, isEmpty, isRunning, catalogShown, onCatalog, onDialog, onPreview, onStop, onDiscard }: EditorHeadProps) {
+  const more = [
+    { label: "Preview, and write to the sinks", icon: "sink", disabled: isEmpty || isRunning, onSelect: () => onPreview(true) },
+    { label: "Discard the draft", icon: "trash", tone: "danger", disabled: isEmpty, onSelect: onDiscard },
+  ] as const;
   return (
     <header class="editor-head">
       <h1 class="truncate">{title}</h1>
@@ -213,13 +223,14 @@ function EditorHead({ title, isEmpty, isRunning, catalogShown, onCatalog, onDial
           Stop preview
         </Button>
       ) : (
-        <Button icon="play" disabled={isEmpty} onClick={onPreview} title="Ctrl+Enter">
+        <Button icon="play" disabled={isEmpty} onClick={() => onPreview()} title="Ctrl+Enter">
           Preview
         </Button>
       )}
       <Button tone="primary" icon="pipelines" disabled={isEmpty} onClick={() => onDialog("start")}>
         Start
       </Button>
+      <Menu label="More" items={more} />
     </header>
   );
 }

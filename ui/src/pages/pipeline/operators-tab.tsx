@@ -12,7 +12,7 @@ import { OperatorDetail } from "./operator-detail.tsx";
 import { OutputFindings } from "./output-findings.tsx";
 import type { TabProps } from "./page.tsx";
 
-const METRICS_MS = 1000;
+const METRICS_MS = 2000;
 const EXPLAIN_MS = 3000;
 const NO_GROUPS: readonly OperatorMetricGroup[] = [];
 
