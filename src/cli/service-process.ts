@@ -97,7 +97,8 @@ function watchStop(plan: ProcessPlan, logger: Logger): { readonly signal: AbortS
     if (message.kind !== "drain") return;
     const drained = (): void => tell({ kind: "drained" });
     const failed = (error: unknown): void => logger.error("workers could not be stopped in order", { error });
-    void (plan.drain?.(draining.signal) ?? Promise.resolve()).catch(failed).then(drained);
+    const limit = AbortSignal.any([draining.signal, AbortSignal.timeout(message.limitMs)]);
+    void (plan.drain?.(limit) ?? Promise.resolve()).catch(failed).then(drained);
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   if (process.send !== undefined) process.on("disconnect", onDisconnect).on("message", onMessage);

@@ -142,5 +142,31 @@ describe("a cluster under failures", function () {
       await expectGoneOn(after.epoch);
       await pipeline.finish();
     });
+
+    it(name("Ctrl-C while a worker hangs: it is killed when its time is over, and the next start goes on"), async () => {
+      const before = await running(1, { WADI__CLUSTER__STOP_TIMEOUT: "3s" });
+      process.kill(worker(), "SIGSTOP");
+      expect(await cluster.stop()).to.equal(0);
+      expect(cluster.processes()).to.deep.equal([]);
+      expect(cluster.said).to.contain("not all pipelines took a checkpoint");
+      await cluster.start();
+      const after = await pipeline.until("it runs again", (job) => job.state === "Running" && job.run_id > before.run_id);
+      await expectGoneOn(after.epoch);
+      await pipeline.finish();
+    });
+
+    it(name("a second Ctrl-C: everything ends at once, and the next start goes on"), async () => {
+      const before = await running();
+      process.kill(cluster.controllerOfCluster(), "SIGSTOP");
+      const interrupting = setInterval(() => cluster.process.kill("SIGINT"), 400);
+      const code = await cluster.stop();
+      clearInterval(interrupting);
+      expect(code).to.equal(130);
+      await eventually("all have ended", () => (cluster.processes().length === 0 ? true : undefined));
+      await cluster.start();
+      const after = await pipeline.until("it runs again", (job) => job.state === "Running" && job.run_id > before.run_id);
+      await expectGoneOn(after.epoch);
+      await pipeline.finish();
+    });
   }
 });

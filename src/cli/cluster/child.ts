@@ -28,6 +28,8 @@ export interface ChildOptions {
 
 const POLICY = { attempts: Number.POSITIVE_INFINITY, initialMs: 200, maxMs: 5_000 } as const;
 const HEALTHY_MS = 30_000;
+/** Workers that did not stop in time are stopped at once, which takes a moment. */
+const FORCE_MS = 5_000;
 
 /** See the file's comment. */
 export class ClusterChild {
@@ -61,15 +63,19 @@ export class ClusterChild {
     });
   }
 
-  /** Asks it to stop its workers; resolves when it has, when it is gone, or when `signal` is aborted. */
-  drain(signal: AbortSignal): Promise<void> {
+  /** Asks it to stop its workers within `limitMs`; true when it has, false when it is gone or does not answer. */
+  drain(limitMs: number): Promise<boolean> {
     const child = this.#process;
-    if (child === undefined || !child.connected) return Promise.resolve();
+    if (child === undefined || !child.connected) return Promise.resolve(false);
     return new Promise((resolve) => {
-      this.#drained = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-      child.once("exit", () => resolve());
-      child.send({ kind: "drain" } satisfies SupervisorMessage, () => undefined);
+      const timer = setTimeout(() => resolve(false), limitMs + FORCE_MS);
+      const end = (done: boolean): void => {
+        clearTimeout(timer);
+        resolve(done);
+      };
+      this.#drained = () => end(true);
+      child.once("exit", () => end(false));
+      child.send({ kind: "drain", limitMs } satisfies SupervisorMessage, () => undefined);
     });
   }
 

@@ -15,5 +15,5 @@ export type ChildMessage =
 
 /** To a child. */
 export type SupervisorMessage =
-  /** Stop all workers with a checkpoint, start none. */
-  { readonly kind: "drain" };
+  /** Stop all workers with a checkpoint, start none; those that have not stopped after `limitMs` milliseconds at once. */
+  { readonly kind: "drain"; readonly limitMs: number };

@@ -12,6 +12,7 @@ import type { StateFolder } from "../state-folder.ts";
 import { ClusterChild } from "./child.ts";
 import { ProcessRecord } from "./leftovers.ts";
 import type { LogFile } from "./log-file.ts";
+import { killWorkers } from "./workers.ts";
 
 /** What a supervisor is made with. */
 export interface SupervisorOptions {
@@ -99,19 +100,22 @@ export class Supervisor {
   async stop(): Promise<void> {
     const limitMs = this.#options.config["cluster.stop-timeout"];
     const startedMs = systemClock.elapsedMs();
-    const deadline = AbortSignal.timeout(limitMs);
-    await this.#children.get("controller")?.drain(deadline);
-    if (deadline.aborted) {
+    const drained = await this.#children.get("controller")?.drain(limitMs);
+    // With a database of one's own another controller may lead, and the workers are its.
+    const othersMayLead = drained === true && this.#options.config["database.type"] !== "embedded";
+    const left = othersMayLead ? 0 : killWorkers(this.#options.folder);
+    if (left > 0 || systemClock.elapsedMs() - startedMs > limitMs) {
       say(`not all pipelines took a checkpoint within ${limitMs / 1000} s: they go on from their last one`);
-      this.#logger.warn("not all workers stopped in time", { limitMs });
     }
+    if (left > 0) this.#logger.warn("workers had to be killed", { workers: left, drained });
     this.#logger.info("workers stopped", { elapsedMs: Math.round(systemClock.elapsedMs() - startedMs) });
     await this.#end();
   }
 
-  /** Ends all children at once. */
+  /** Ends all children and workers at once. */
   kill(): void {
     for (const child of this.#children.values()) child.kill();
+    killWorkers(this.#options.folder);
     this.#record.end();
   }
 
