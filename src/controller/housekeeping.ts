@@ -1,17 +1,16 @@
 /** Deletes what has had its time: measurements, requests, rows of previews, old checkpoints' rows, previews that are over. */
 import { toAppError } from "../core/errors.ts";
-import type { JobId } from "../core/ids.ts";
 import { trimCheckpoints } from "../db/checkpoints.ts";
 import { trimJobEvents } from "../db/job-events.ts";
 import { expirePipelines } from "../db/jobs.ts";
 import { expireOutput } from "../db/output.ts";
 import { expireWorkers } from "../db/workers.ts";
 import type { LeaderContext } from "./context.ts";
-import type { JobDriver } from "./job-driver.ts";
 import type { Output } from "./output.ts";
 
 const TURN_MS = 5_000;
 /** Every so many turns the rarer work is done. */
+const EXPIRY_TURNS = 6;
 const RARE_TURNS = 12;
 const SAMPLES_KEPT_MS = 5 * 60_000;
 const PREVIEWS_KEPT_MS = 60 * 60_000;
@@ -22,13 +21,11 @@ const CHECKPOINTS_KEPT = 100;
 /** See the file's comment. */
 export class Housekeeping {
   readonly #context: LeaderContext;
-  readonly #jobs: ReadonlyMap<JobId, JobDriver>;
   readonly #output: Output;
   #turn = 0;
 
-  constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>, output: Output) {
+  constructor(context: LeaderContext, output: Output) {
     this.#context = context;
-    this.#jobs = jobs;
     this.#output = output;
   }
 
@@ -49,12 +46,12 @@ export class Housekeeping {
   async #clean(): Promise<void> {
     const { db } = this.#context;
     await this.#output.trim();
-    await expireOutput(db, SAMPLES_KEPT_MS);
     this.#turn += 1;
+    if (this.#turn % EXPIRY_TURNS === 0) await expireOutput(db, SAMPLES_KEPT_MS);
     if (this.#turn % RARE_TURNS !== 0) return;
     await expirePipelines(db, PREVIEWS_KEPT_MS);
     await trimCheckpoints(db, CHECKPOINTS_KEPT);
     await expireWorkers(db, WORKERS_KEPT_MS);
-    await trimJobEvents(db, [...this.#jobs.keys()], EVENTS_KEPT);
+    await trimJobEvents(db, EVENTS_KEPT);
   }
 }

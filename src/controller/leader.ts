@@ -64,7 +64,7 @@ export class Leader {
       onStateChanged: () => this.#fillPlaces(),
       onDeleted: (job) => this.#remove(job),
     };
-    this.#housekeeping = new Housekeeping(context, this.#jobs, this.#output);
+    this.#housekeeping = new Housekeeping(context, this.#output);
   }
 
   /** Runs until the term is over or `stop` is aborted; then what is collected is written and everything is let go of. Never throws. */

@@ -71,14 +71,14 @@ export async function insertJobEvents(db: Database, leaderEpoch: bigint, events:
   }
 }
 
-/** Keeps the newest `keep` events of every job of `jobs`. */
-export async function trimJobEvents(db: Database, jobs: readonly string[], keep: number): Promise<void> {
-  if (jobs.length === 0) return;
+/** Keeps the newest `keep` events of every job. */
+export async function trimJobEvents(db: Database, keep: number): Promise<void> {
   try {
     await db.raw(
-      `delete from job_events where job_id = any(?) and id < (
-         select min(id) from (select n.id from job_events n where n.job_id = job_events.job_id order by n.id desc limit ?) newest)`,
-      [[...jobs], keep],
+      `delete from job_events e using (
+         select j.id as job_id, (select n.id from job_events n where n.job_id = j.id order by n.id desc offset ? limit 1) as last from jobs j) old
+       where e.job_id = old.job_id and e.id <= old.last`,
+      [keep],
     );
   } catch (error) {
     throw databaseError("shortening timelines", error);

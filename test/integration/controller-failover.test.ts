@@ -145,6 +145,35 @@ for (const [name, absence, start] of [
       expect((await stage.reaches(job, "stopped"))["run_fence"]).to.equal(1n);
     });
 
+    it("repairs the rows of checkpoints from the record when it takes over", async () => {
+      const first = await stage.start();
+      const job = await stage.create({ intervalMs: 60_000 });
+      await stage.reaches(job, "running");
+      await stage.wish(job, { desired_stop: "checkpoint" });
+      await stage.reaches(job, "stopped");
+      await first.stop();
+      await stage.db("checkpoints").delete();
+      const wrong = { job_id: job, run_id: "run_0", kind: "scheduled", program_fingerprint: "f", parallelism: 1 };
+      const manifest = { manifest_path: "m", manifest_checksum: "c", manifest_version: 1 };
+      await stage.db("checkpoints").insert([
+        { ...wrong, id: "chk_x", epoch: 7, state: "in-progress" },
+        { ...wrong, ...manifest, id: "chk_y", epoch: 8, state: "complete" },
+      ]);
+      await stage.wish(job, { desired_stop: "none" });
+      await stage.start();
+      await stage.reaches(job, "running");
+      const rows = await stage
+        .db("checkpoints")
+        .orderBy("epoch")
+        .select<Record<string, unknown>[]>("epoch", "state", "run_fence", "failure_message");
+      expect(rows).to.deep.equal([
+        { epoch: 1n, state: "complete", run_fence: 1n, failure_message: null },
+        { epoch: 7n, state: "failed", run_fence: 0n, failure_message: "the run ended before it was complete" },
+        { epoch: 8n, state: "retired", run_fence: 0n, failure_message: null },
+      ]);
+      expect(stage.cluster.of(job)[0]?.assignment?.restore?.epoch).to.equal(1n);
+    });
+
     it("continues a start that the leader before did not finish", async function () {
       this.timeout(40_000);
       stage.cluster.placing = false;

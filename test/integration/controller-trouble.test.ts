@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { systemClock } from "../../src/core/clock.ts";
 import { userError } from "../../src/core/errors.ts";
+import { trimCheckpoints } from "../../src/db/checkpoints.ts";
+import { trimJobEvents } from "../../src/db/job-events.ts";
 import { expirePipelines } from "../../src/db/jobs.ts";
 import { expireOutput, insertMetricSamples, trimPreviewRows } from "../../src/db/output.ts";
 import { ControllerStage } from "../support/controller-stage.ts";
@@ -183,6 +185,17 @@ describe("a controller in trouble", () => {
     );
     await trimPreviewRows(db, job, 4);
     expect(await db("preview_rows").orderBy("cursor").pluck("row_number")).to.deep.equal([6n, 7n, 8n, 9n]);
+    await db.raw("insert into job_events (job_id, kind, level, message) select ?, 'k' || n, 'info', '' from generate_series(0, 9) n", [
+      job,
+    ]);
+    await trimJobEvents(db, 3);
+    expect(await stage.timeline(job)).to.deep.equal(["k7", "k8", "k9"]);
+    const checkpoint = { job_id: job, kind: "scheduled", program_fingerprint: "f", parallelism: 1 };
+    const states = ["failed", "retired", "failed", "in-progress"];
+    const at = (seconds: number) => db.raw("now() + ? * interval '1 second'", [seconds]);
+    await db("checkpoints").insert(states.map((state, i) => ({ ...checkpoint, id: `chk_${i}`, epoch: i + 1, state, started_at: at(i) })));
+    await trimCheckpoints(db, 2);
+    expect(await db("checkpoints").orderBy("epoch").pluck("epoch")).to.deep.equal([3n, 4n]);
     await expireOutput(db, 1_000);
     expect(await db("metric_samples").select()).to.deep.equal([]);
     await expirePipelines(db, 1_000);
