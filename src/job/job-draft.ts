@@ -41,7 +41,15 @@ export function enter(draft: JobDraft, state: JobState, lastMs: number | undefin
     state,
     stateChangedAtMs: nowMs,
     stateDeadlineAtMs: lastMs === undefined ? undefined : nowMs + lastMs,
-    context: { ...job.context, ending: undefined, waiting: undefined, retryAtMs: undefined, attempts: 0, runningSinceMs: undefined },
+    context: {
+      ...job.context,
+      ending: undefined,
+      waiting: undefined,
+      retryAtMs: undefined,
+      attempts: 0,
+      renewed: false,
+      runningSinceMs: undefined,
+    },
   });
   const details = { from: job.state, to: state };
   const level = error === undefined ? "info" : state === "failed" || state === "failing" ? "error" : "warn";
@@ -65,7 +73,7 @@ export function note(
 
 /** The phase of the state's way out of its run, with its time. */
 export function endIn(draft: JobDraft, ending: Ending, lastMs: number): void {
-  remember(draft, { ending, retryAtMs: undefined, attempts: 0 });
+  remember(draft, { ending, retryAtMs: undefined, attempts: 0, renewed: false });
   change(draft, { stateDeadlineAtMs: draft.nowMs + lastMs });
 }
 

@@ -107,6 +107,8 @@ export interface JobContext {
   readonly attempts: number;
   /** Placement of the run's subtasks; undefined: not placed yet. Stored before workers hear of it, so that a new leader adopts them. */
   readonly placement: readonly PlacedWorker[] | undefined;
+  /** Whether the state's time, or that of its phase, has begun anew once because nobody ran the machine. */
+  readonly renewed: boolean;
   /** Vertices of the program; 0: not compiled yet. */
   readonly vertices: number;
   /** `Desired.launchKey` of the newest run. */
@@ -195,6 +197,7 @@ export const NO_CONTEXT: JobContext = {
   waiting: undefined,
   retryAtMs: undefined,
   attempts: 0,
+  renewed: false,
   vertices: 0,
   placement: undefined,
   launchKey: "",

@@ -62,6 +62,8 @@ export function adoptRun(config: RunConfig, { placement, recorded: epochs }: Ado
 export function stepRun(run: Run, event: RunEvent, nowMs: number): RunStep {
   if (run.phase === "done") return { run, effects: [] };
   const draft: RunDraft = { run, effects: [], nowMs };
+  const lateMs = nowMs - (runWakeAtMs(run) ?? nowMs);
+  if (lateMs > run.config.limits.renewMs) forgive(draft, lateMs);
   follow(draft, event);
   return { run: draft.run, effects: draft.effects };
 }
@@ -104,8 +106,6 @@ function command(draft: RunDraft, told: RunCommand): void {
 }
 
 function tick(draft: RunDraft): void {
-  const lateMs = draft.nowMs - (runWakeAtMs(draft.run) ?? draft.nowMs);
-  if (lateMs > draft.run.config.limits.renewMs) forgive(draft, lateMs);
   for (const due of [silenceDue, closeDue, epochsDue, renewalsDue]) {
     if (draft.run.phase === "done") return;
     due(draft);

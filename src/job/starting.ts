@@ -73,7 +73,7 @@ export function placementBlocked(draft: JobDraft, missing: number, reason: strin
 /** It is known who runs what: their tasks start. */
 export function placed(draft: JobDraft, placement: readonly PlacedWorker[]): void {
   if (draft.job.context.placement === undefined) {
-    remember(draft, { placement, waiting: undefined, retryAtMs: undefined });
+    remember(draft, { placement, waiting: undefined, retryAtMs: undefined, renewed: false });
     change(draft, { stateDeadlineAtMs: draft.nowMs + draft.limits.taskStartupMs });
   }
   draft.effects.push({ kind: "command-run", run: runOf(draft), command: { kind: "placement-stored" } });

@@ -36,6 +36,9 @@ import {
 } from "./starting.ts";
 import { ANSWERS, eventName } from "./transitions.ts";
 
+/** A wake-up that comes so late was not just a busy moment. */
+const LATE_MS = 1_000;
+
 /** A step's result. `job` is the same object if nothing changed: then its row need not be written. */
 export interface JobStep {
   readonly job: Job;
@@ -45,9 +48,21 @@ export interface JobStep {
 /** What follows from `event` at `nowMs`. Write `job` first, then perform `effects`. */
 export function stepJob(job: Job, event: JobEvent, nowMs: number, limits: JobLimits): JobStep {
   const draft: JobDraft = { job, effects: [], nowMs, limits, jitter: event.jitter ?? 1 };
+  forgive(draft);
   if (isMeant(job, event) && ANSWERS[job.state][eventName(event)] === "handled") follow(draft, event);
   reconcile(draft);
   return { job: draft.job, effects: draft.effects };
+}
+
+/**
+ * A controller that slept, or whose database was away, hears of what happened meanwhile after its wake-up call: a state that seems overdue is
+ * given its time once more.
+ */
+function forgive(draft: JobDraft): void {
+  const { stateDeadlineAtMs, context } = draft.job;
+  if (stateDeadlineAtMs === undefined || context.renewed || draft.nowMs - stateDeadlineAtMs <= LATE_MS) return;
+  remember(draft, { renewed: true });
+  renewDeadline(draft);
 }
 
 /** Events of older runs come too late. */
@@ -170,7 +185,7 @@ function loaded(draft: JobDraft): void {
   if (ending.phase === "run" && placement !== undefined) adopt(draft, placement, state === "finishing" ? undefined : ending.mode);
 }
 
-/** Nobody could do anything while there was no leader: the time of the state, or of its phase, begins anew. */
+/** Nobody could do anything meanwhile: the time of the state, or of its phase, begins anew. */
 function renewDeadline(draft: JobDraft): void {
   const { job, nowMs, limits } = draft;
   const lastMs = limitMs(job, limits);

@@ -52,13 +52,13 @@ export class Database extends Service {
     this.job = job;
   }
 
-  /** Takes or keeps the lease; undefined: another holds it. */
-  takeLease(holder: string, durationMs: number): number | undefined {
+  /** Keeps the lease with `epoch`, or takes it if it is free: then under a new epoch. Undefined: somebody has it. */
+  takeLease(holder: string, epoch: number | undefined, durationMs: number): number | undefined {
     const { lease, world } = this;
-    if (lease.holder !== holder && lease.expiresAtMs > world.nowMs) return undefined;
-    const epoch = lease.holder === holder ? lease.epoch : lease.epoch + 1;
-    this.lease = { holder, epoch, expiresAtMs: world.nowMs + durationMs };
-    return epoch;
+    const free = lease.expiresAtMs < world.nowMs;
+    if (!free && (lease.holder !== holder || lease.epoch !== epoch)) return undefined;
+    this.lease = { holder, epoch: free ? lease.epoch + 1 : lease.epoch, expiresAtMs: world.nowMs + durationMs };
+    return this.lease.epoch;
   }
 
   /** A new leader reads the row and makes it its own. */

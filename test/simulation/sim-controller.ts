@@ -26,6 +26,7 @@ export class SimController extends Actor {
   /** Leader epoch; undefined: it does not lead, as far as it knows. */
   leader: number | undefined;
   #leaseUntilMs = 0;
+  #leaseEpoch: number | undefined;
   job: Job | undefined;
   #revision = 0;
   readonly #events: JobEvent[] = [];
@@ -55,7 +56,7 @@ export class SimController extends Actor {
     const sentMs = this.world.nowMs;
     database.call(
       this,
-      () => database.takeLease(this.name, LEASE_MS),
+      () => database.takeLease(this.name, this.#leaseEpoch, LEASE_MS),
       (answer) => this.#leased(answer, sentMs),
     );
   }
@@ -63,6 +64,7 @@ export class SimController extends Actor {
   #leased(answer: Answer<number | undefined>, sentMs: number): void {
     if (answer.ok && answer.value !== undefined) {
       this.#leaseUntilMs = sentMs + LEASE_MS;
+      this.#leaseEpoch = answer.value;
       if (this.leader !== answer.value) this.#takeOver(answer.value);
     } else if (answer.ok || this.world.nowMs >= this.#leaseUntilMs) {
       this.#stepDown("the lease is lost");
