@@ -36,8 +36,9 @@ const STUCK_MS = 30_000;
 /** Rows of one subtask of a preview sink: of a preview in all, of another pipeline without a limit, because only the newest are kept. */
 const PREVIEW_ROWS = 10_000;
 const UNLIMITED_ROWS = 0xffff_ffff;
-/** Rows a second of one subtask: what a browser can show. */
+/** Rows a second of one subtask: of a preview what a browser can show, of another pipeline what somebody who looks on can read. */
 const PREVIEW_ROWS_PER_SECOND = 1_000;
+const SHOWN_ROWS_PER_SECOND = 200;
 
 /** The assignment of worker `number`. `peers`: by number. */
 export function makeAssignment(
@@ -79,7 +80,7 @@ function runSettings({ settings, stateUrl, preview, baseEpoch }: RunPlan): RunSe
     controllerAbsenceLimitMs: settings["worker.controller-absence-limit"],
     orphanTimeoutMs: settings["worker.orphan-timeout"],
     previewRows: preview ? PREVIEW_ROWS : UNLIMITED_ROWS,
-    previewRowsPerSecond: PREVIEW_ROWS_PER_SECOND,
+    previewRowsPerSecond: preview ? PREVIEW_ROWS_PER_SECOND : SHOWN_ROWS_PER_SECOND,
     previewWaits: preview,
     baseEpoch: BigInt(baseEpoch),
   };

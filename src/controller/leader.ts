@@ -202,6 +202,7 @@ export class Leader {
     driver.release();
     this.#jobs.delete(job);
     this.#waiting.delete(job);
+    this.#output.forget(job);
     this.#context.metrics.jobDeleted(driver.effects.labels);
   }
 

@@ -12,6 +12,8 @@ import type { JobDriver } from "./job-driver.ts";
 const TAIL_ROWS_PER_SECOND = 200;
 /** Newest rows of a job that are kept. */
 const ROWS_KEPT = 10_000;
+/** First rows of a run that are kept although nobody has looked yet: a small result is over before somebody does. */
+const UNSEEN_ROWS_KEPT = 1_000;
 /** Rows are deleted in pieces of so many. */
 const TRIM_EVERY = 2_000;
 /** An answer that has not come after so long never will, milliseconds. */
@@ -26,7 +28,9 @@ export class Output {
   /** Requests that a worker was asked for, by id, with the elapsed time of the question. */
   readonly #asked = new Map<string, number>();
   #writing: Promise<void> = Promise.resolve();
-  #tailing = new Set<JobId>();
+  #wanted: ReadonlyMap<JobId, ReadonlyMap<number, number>> = new Map();
+  /** Rows of the newest run that nobody wanted, by job. */
+  readonly #unseen = new Map<JobId, { readonly fence: bigint; readonly rows: number }>();
 
   constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>) {
     this.#context = context;
@@ -45,10 +49,10 @@ export class Output {
       const vertices = wanted.get(job as JobId) ?? new Map<number, number>();
       wanted.set(job as JobId, vertices.set(vertex, TAIL_ROWS_PER_SECOND));
     }
-    for (const job of new Set([...this.#tailing, ...wanted.keys()])) {
+    for (const job of new Set([...this.#wanted.keys(), ...wanted.keys()])) {
       this.#jobs.get(job)?.effects.run?.tail(wanted.get(job) ?? new Map());
     }
-    this.#tailing = new Set(wanted.keys());
+    this.#wanted = wanted;
   }
 
   async #ask({ id, job, worker, fromOffset, limitBytes }: LogRequestRow): Promise<void> {
@@ -73,6 +77,7 @@ export class Output {
   }
 
   #rows(job: JobId, run: RunKey, { vertex, subtask, firstRow, rows }: PreviewRows): void {
+    if (!this.#isWanted(job, run, vertex, rows.length)) return;
     const received = rows.map((row, index) => ({
       job,
       run: run.run,
@@ -84,6 +89,15 @@ export class Output {
     }));
     this.#context.projections.previews(received);
     this.#received.set(job, (this.#received.get(job) ?? 0) + rows.length);
+  }
+
+  /** Whether rows are shown to somebody: those of previews always, those of other pipelines while somebody looks on, and their first ones. */
+  #isWanted(job: JobId, run: RunKey, vertex: number, rows: number): boolean {
+    if (this.#wanted.get(job)?.has(vertex) === true || this.#jobs.get(job)?.stored.job.preview === true) return true;
+    const before = this.#unseen.get(job);
+    const count = (before?.fence === run.fence ? before.rows : 0) + rows;
+    this.#unseen.set(job, { fence: run.fence, rows: count });
+    return count <= UNSEEN_ROWS_KEPT;
   }
 
   #log({ requestId, offset, text, last }: LogChunk): void {
@@ -100,6 +114,12 @@ export class Output {
       this.#received.set(job, 0);
       await trimPreviewRows(this.#context.db, job, ROWS_KEPT);
     }
+  }
+
+  /** The job is deleted. */
+  forget(job: JobId): void {
+    this.#received.delete(job);
+    this.#unseen.delete(job);
   }
 
   /** Resolves when what was received is written. */

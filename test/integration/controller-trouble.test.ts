@@ -144,7 +144,13 @@ describe("a controller in trouble", () => {
     const wanted_until_at = stage.db.raw("now() + interval '2 seconds'");
     await stage.db("output_requests").insert({ job_id: job, vertex: 3, wanted_until_at });
     await eventually("rows are wanted", () => (worker?.tails.get(3) === 200 ? true : undefined));
+    const kept = async () => (await stage.db("preview_rows").select("cursor")).length;
+    worker?.preview(Array.from({ length: 1_500 }, () => "{}"));
+    await eventually("they are kept", async () => ((await kept()) === 1_500 ? true : undefined));
     await eventually("rows are not wanted any more", () => (worker?.tails.get(3) === 0 ? true : undefined));
+    worker?.preview(["{}"]);
+    await eventually("the first that nobody looks at is kept", async () => ((await kept()) === 1_501 ? true : undefined));
+    worker?.preview(Array.from({ length: 1_000 }, () => "{}"));
     const id = "3f1c4de2-3cf8-4a41-8f0a-6f7f7a1f8f12";
     const expires_at = stage.db.raw("now() + interval '1 minute'");
     await stage
@@ -155,6 +161,7 @@ describe("a controller in trouble", () => {
       return rows.length > 0 ? rows : undefined;
     });
     expect(chunks).to.deep.equal([{ text: "a line\n", last: true }]);
+    expect(await kept(), "more that nobody looks at").to.equal(1_501);
     const [request] = await stage.db("log_requests").select<{ state: string }[]>("state");
     expect(request?.state).to.equal("answered");
   });
