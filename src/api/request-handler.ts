@@ -21,6 +21,12 @@ const MAX_STREAMS_PER_CALLER = 64;
 /** Of calls without a token. */
 const NOBODY: Caller = { name: "", role: "viewer" };
 
+/**
+ * Arroyo's admins call routes of pipelines below an organization. There is one organization here, whatever it is called, so these are the same
+ * routes; as in Arroyo they need an admin.
+ */
+const ORGANIZATION = new RegExp(`^${API_PREFIX}/admin/organizations/[^/]+(/(?:pipelines|jobs)(?:/.*)?)$`);
+
 /** What the handler of requests needs. */
 export interface RequestHandlerOptions {
   readonly api: ApiContext;
@@ -65,6 +71,11 @@ export function makeRequestHandler(routes: readonly Route[], options: RequestHan
   const dispatch = router.routes();
   return async (context, next) => {
     if (context.path !== API_PREFIX && !context.path.startsWith(`${API_PREFIX}/`)) return next();
+    const below = ORGANIZATION.exec(context.path)?.[1];
+    if (below !== undefined) {
+      options.access.authorize(await options.access.authenticate(context.get("authorization") || undefined), "admin");
+      context.path = `${API_PREFIX}${below}`;
+    }
     await (dispatch as Middleware)(context, async () => undefined);
     if (context.respond === false || context.body !== undefined || context.status !== 404) return undefined;
     const matched = router.match(context.path, context.method).path;

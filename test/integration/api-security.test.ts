@@ -364,6 +364,18 @@ onBothDatabases(
       expect((await api.call("GET", "/ping")).status).to.equal(200);
     });
 
+    it("has the routes of pipelines below an organization too, for admins", async () => {
+      const api = stage();
+      const base = "/api/v1/admin/organizations/org_1";
+      const { id } = await api.ok("POST", "/pipelines", { name: "p", query: IMPULSE });
+      const listed = await api.raw("GET", `${base}/pipelines?limit=1`);
+      expect(listed.body.data[0].id).to.equal(id);
+      expect((await api.raw("PATCH", `${base}/pipelines/${id}`, { body: { stop: "graceful" } })).body.stop).to.equal("graceful");
+      expect((await api.raw("GET", `${base}/pipelines`, { token: await keyOf(api, "editor") })).status).to.equal(403);
+      expect((await api.raw("GET", `${base}/pipelines`, { token: null })).status).to.equal(401);
+      expect((await api.raw("GET", `${base}/api_keys`)).status).to.equal(404);
+    });
+
     it("says what is not there, and what cannot be done there", async () => {
       const api = stage();
       await api.refused(404, "GET", "/nothing", {}, "/api/v1/nothing");

