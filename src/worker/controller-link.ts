@@ -156,6 +156,8 @@ export class ControllerLink {
       case "welcome":
         this.#welcomed = true;
         this.#learn(body.value.endpoints);
+        // The leader is the first of its own list: it is the one to be dialled again.
+        this.#turn = 0;
         this.#handler.welcome(body.value);
         this.#sayLast();
         return;
@@ -173,6 +175,5 @@ export class ControllerLink {
   #learn(endpoints: readonly string[]): void {
     if (endpoints.length === 0) return;
     this.#endpoints = [...new Set([...endpoints, ...this.#options.endpoints])];
-    this.#turn = 0;
   }
 }

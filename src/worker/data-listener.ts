@@ -7,6 +7,8 @@ import { listen } from "../rpc/listen.ts";
 
 /** Connections that may wait for the exchange: more than a run has workers. */
 const MAX_WAITING = 4096;
+/** How long one may wait: as long as a worker waits for its welcome. */
+const WAIT_LIMIT_MS = 120_000;
 
 /** Where it listens. */
 export interface ListenAddress {
@@ -52,6 +54,7 @@ export class DataListener {
       return;
     }
     socket.on("error", () => undefined);
+    socket.setTimeout(WAIT_LIMIT_MS, () => socket.destroy());
     this.#waiting.push(socket);
   }
 }

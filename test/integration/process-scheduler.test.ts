@@ -1,8 +1,9 @@
 /** What the process scheduler does beyond its contract: it survives its own death, kills nobody else, and leaves no secrets behind. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { must } from "../../src/core/assert.ts";
+import type { JobId } from "../../src/core/ids.ts";
 import { identityOf, isRunning } from "../../src/scheduler/process/processes.ts";
 import type { SchedulerEvent } from "../../src/scheduler/scheduler.ts";
 import { ProcessStage } from "../support/process-stage.ts";
@@ -130,6 +131,20 @@ describe("process scheduler", function () {
     const [after] = await second.listWorkers(sampleSpec(2).job);
     expect(after?.phase).to.equal("running");
     expect(after?.handle).to.not.equal(worker?.handle);
+  });
+
+  it("forgets jobs that are over and long past, and no others", async () => {
+    const first = await stage.open();
+    await first.startWorkers(sampleSpec(2));
+    const [worker] = await first.listWorkers(sampleSpec(2).job);
+    await first.startWorkers(sampleSpec(2, 1n, "job_living" as JobId));
+    await stage.crash(must(worker, "the worker"));
+    await first.shutdown();
+    const longAgo = new Date("2020-01-01");
+    for (const name of readdirSync(join(stage.folder, "runs"))) utimesSync(join(stage.folder, "runs", name), longAgo, longAgo);
+    const second = await stage.open();
+    expect(await second.listWorkers(sampleSpec(2).job)).to.deep.equal([]);
+    expect(await second.listWorkers("job_living" as JobId)).to.have.length(1);
   });
 
   it("kills workers that do not end in time", async () => {

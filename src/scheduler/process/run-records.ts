@@ -4,7 +4,7 @@
  * before a call is answered.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { externalError, toAppError } from "../../core/errors.ts";
@@ -73,9 +73,12 @@ function sorted(value: unknown): unknown {
 
 /** `job` without runs that are over and long past. */
 export function forgetOldRuns(job: RecordedJob): RecordedJob {
-  const over = (run: RecordedRun): boolean => run.workers.every(({ exit }) => exit !== undefined);
-  const runs = job.runs.filter((run, index) => index >= job.runs.length - KEPT_RUNS || !over(run));
+  const runs = job.runs.filter((run, index) => index >= job.runs.length - KEPT_RUNS || !isOver(run));
   return { ...job, runs };
+}
+
+function isOver({ workers }: RecordedRun): boolean {
+  return workers.every(({ exit }) => exit !== undefined);
 }
 
 /** The files, in one folder. Everything throws `io`-like errors of the system in words. */
@@ -85,6 +88,14 @@ export class RunRecords {
   /** `folder` is made when it is needed. */
   constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  /** Forgets jobs whose workers have all exited and of which nothing was written since `beforeMs` (wall time): nobody will ask for them again. */
+  prune(beforeMs: number): void {
+    for (const { job, runs } of this.read()) {
+      const path = join(this.#folder, `${job}.json`);
+      if (runs.every(isOver) && statSync(path).mtimeMs < beforeMs) rmSync(path);
+    }
   }
 
   /** All jobs. A file that cannot be read is an error: forgetting a run could start it twice. */

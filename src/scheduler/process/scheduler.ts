@@ -9,6 +9,7 @@ import { type AppError, externalError, internalError, toAppError } from "../../c
 import { type JobId, makeId, type RunId } from "../../core/ids.ts";
 import type { Logger } from "../../core/log.ts";
 import type { RandomSource } from "../../core/prng.ts";
+import { NS_PER_MS } from "../../core/time.ts";
 import { sizeWorkers } from "../placement.ts";
 import type {
   LaunchedWorker,
@@ -38,6 +39,9 @@ export interface ProcessSchedulerOptions {
 
 /** A name that looks like a secret's: it would be readable in the process' environment. */
 const SECRET_NAME = /token|secret|passw|credential|private_?key|api_?key/i;
+
+/** How long a job is remembered after its last worker has exited: longer than anybody asks for one of its runs again. */
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** See the file's comment. */
 export class ProcessScheduler implements Scheduler {
@@ -108,6 +112,7 @@ export class ProcessScheduler implements Scheduler {
   }
 
   async #adopt(): Promise<void> {
+    this.#records.prune(Number(this.#options.clock.nowNs() / NS_PER_MS) - KEPT_MS);
     for (const job of this.#records.read()) this.#jobs.set(job.job, job);
     const living = new Map((await this.#options.launcher.adopt()).map(({ launch, worker }) => [launch.worker as string, worker]));
     for (const job of this.#jobs.values()) {

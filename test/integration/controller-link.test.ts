@@ -1,0 +1,148 @@
+/** A worker's way to whoever leads, among several controllers. */
+import { expect } from "chai";
+import { systemClock } from "../../src/core/clock.ts";
+import { type AppError, externalError } from "../../src/core/errors.ts";
+import { silentLogger } from "../../src/core/log.ts";
+import { Prng } from "../../src/core/prng.ts";
+import { Register, type Welcome } from "../../src/gen/controller.ts";
+import { leaderMoved } from "../../src/rpc/refusal.ts";
+import { WorkerServer } from "../../src/rpc/worker-server.ts";
+import { ControllerLink } from "../../src/worker/controller-link.ts";
+
+const FENCE = { jobId: "job_a", runId: "run_a", fence: 1n };
+
+/** A controller that answers registrations as it is told to. */
+class Controller {
+  endpoint = "";
+  registrations = 0;
+  answer: () => Welcome = () => ({ lease: undefined, heartbeatIntervalMs: 0, endpoints: [] });
+  #server: WorkerServer | undefined;
+
+  async listen(port = 0): Promise<void> {
+    const handler = {
+      admit: async () => {
+        this.registrations += 1;
+        return this.answer();
+      },
+      opened: () => undefined,
+      message: () => undefined,
+      closed: () => undefined,
+    };
+    const options = { clock: systemClock, logger: silentLogger, release: "test", leaderEpoch: () => 1n, closeLimitMs: 100 };
+    this.#server = new WorkerServer(handler, options);
+    this.endpoint = `127.0.0.1:${await this.#server.listen("127.0.0.1", port)}`;
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+}
+
+describe("the way to the leader", () => {
+  const controllers: Controller[] = [];
+  let stop: AbortController;
+  let welcomes: number;
+  let refusals: AppError[];
+
+  beforeEach(async () => {
+    stop = new AbortController();
+    welcomes = 0;
+    refusals = [];
+    for (let i = 0; i < 3; i++) {
+      const controller = new Controller();
+      await controller.listen();
+      controllers.push(controller);
+    }
+  });
+
+  afterEach(async () => {
+    stop.abort();
+    for (const controller of controllers.splice(0)) await controller.close();
+  });
+
+  const endpoints = (): string[] => controllers.map(({ endpoint }) => endpoint);
+  const at = (index: number): Controller => controllers[index] as Controller;
+
+  function link(to = endpoints()): ControllerLink {
+    const handler = {
+      register: () => Register.create({ workerId: "wk_a" }),
+      welcome: () => {
+        welcomes += 1;
+      },
+      message: () => undefined,
+      lost: () => undefined,
+      refused: (error: AppError) => refusals.push(error),
+    };
+    const made = new ControllerLink(handler, {
+      endpoints: to,
+      fence: FENCE,
+      release: "test",
+      clock: systemClock,
+      random: new Prng(1),
+      logger: silentLogger,
+    });
+    made.run(stop.signal).catch(() => undefined);
+    return made;
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    while (!condition()) {
+      if (performance.now() > deadline) expect.fail("it did not happen");
+      await systemClock.sleep(5);
+    }
+  }
+
+  it("is found though the others do not know who leads", async () => {
+    for (const standby of [at(0), at(1)]) {
+      standby.answer = () => {
+        throw leaderMoved(undefined, endpoints());
+      };
+    }
+    const tie = link();
+    await until(() => tie.connected);
+    expect(at(2).registrations).to.equal(1);
+  });
+
+  it("is found though one of the others is mistaken about who leads", async () => {
+    at(0).answer = () => {
+      throw leaderMoved("127.0.0.1:1", endpoints());
+    };
+    at(1).answer = () => {
+      throw leaderMoved(undefined, endpoints());
+    };
+    const tie = link();
+    await until(() => tie.connected);
+    expect(at(2).registrations).to.equal(1);
+  });
+
+  it("is taken at once when a standby knows it, also if it was not on our list", async () => {
+    at(0).answer = () => {
+      throw leaderMoved(at(2).endpoint, endpoints());
+    };
+    const tie = link([at(0).endpoint]);
+    await until(() => tie.connected);
+    expect([at(0).registrations, at(1).registrations, at(2).registrations]).to.deep.equal([1, 0, 1]);
+  });
+
+  it("is taken again after it was away, and another if that leads now", async () => {
+    const tie = link();
+    await until(() => tie.connected);
+    const port = Number(at(0).endpoint.split(":")[1]);
+    await at(0).close();
+    await until(() => tie.connected && at(1).registrations === 1);
+    await at(0).listen(port);
+    await at(1).close();
+    await until(() => tie.connected && welcomes === 3);
+  });
+
+  it("is looked for no more once a controller has said that nobody will ever welcome us", async () => {
+    at(0).answer = () => {
+      throw externalError("permission-denied", "wrong run token", { retry: "never" });
+    };
+    const tie = link();
+    await until(() => refusals.length === 1);
+    expect(refusals[0]).to.include({ code: "permission-denied", message: "wrong run token" });
+    expect([tie.connected, at(0).registrations, at(1).registrations]).to.deep.equal([false, 1, 0]);
+  });
+});
