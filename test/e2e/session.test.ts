@@ -29,6 +29,21 @@ describe("the session", () => {
     expect(await page.evaluate<string>("JSON.stringify({ ...localStorage })")).to.not.contain(TOKEN);
   }).timeout(TEST_MS);
 
+  it("does not ask again and again when the question is put off", async () => {
+    const { page } = await open("/pipelines", { token: TOKEN });
+    await page.getByRole("dialog", { name: "API token" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.waitForResponse(/\/jobs/);
+    await page.waitForResponse(/\/jobs/);
+    expect(await page.getByRole("dialog").count()).to.equal(0);
+    await page.getByRole("button", { name: "Enter token" }).click();
+    await page.getByLabel("Token").fill(TOKEN);
+    await page.getByRole("button", { name: "Use token" }).click();
+    await page.getByRole("link", { name: "bids-by-channel" }).waitFor();
+    await page.getByText("The API wants a token").waitFor({ state: "hidden" });
+  }).timeout(TEST_MS);
+
   it("says that the API is away, keeps what was typed, and recovers by itself", async () => {
     const { page, mock } = await open("/pipelines/new");
     await page.locator(".cm-content").click();

@@ -3,6 +3,7 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import { apiReachable } from "./api/connectivity.ts";
+import { Button } from "./components/button.tsx";
 import { Icon, type IconName } from "./components/icon.tsx";
 import { Toasts } from "./components/toast.tsx";
 import { TokenDialog } from "./components/token-dialog.tsx";
@@ -15,7 +16,7 @@ import { PipelinesPage } from "./pages/pipelines.tsx";
 import { SettingsPage } from "./pages/settings.tsx";
 import { parsePath, paths, type Route } from "./paths.ts";
 import { Link, pathStore } from "./router.tsx";
-import { tokenWanted } from "./session.ts";
+import { tokenQuestion } from "./session.ts";
 import { readStored, writeStored } from "./storage.ts";
 import { useStore } from "./store.ts";
 
@@ -44,7 +45,7 @@ const NAVIGATION: readonly {
 export function App() {
   const route = parsePath(useStore(pathStore));
   const [narrow, setNarrow] = useState(readStored("sidebar") === "narrow");
-  const wanted = useStore(tokenWanted);
+  const question = useStore(tokenQuestion);
   const collapse = () => {
     writeStored("sidebar", narrow ? undefined : "narrow");
     setNarrow(!narrow);
@@ -82,10 +83,11 @@ export function App() {
         </button>
       </nav>
       <main class="main">
+        {question === "put-off" && <TokenBanner />}
         <RoutedPage route={route} />
       </main>
       <UnavailableBanner />
-      {wanted && <TokenDialog />}
+      {question === "asked" && <TokenDialog />}
       <Toasts />
     </div>
   );
@@ -112,6 +114,17 @@ function RoutedPage({ route }: { readonly route: Route }) {
     case "not-found":
       return <NotFoundPage />;
   }
+}
+
+/** Stays until a token is entered. */
+function TokenBanner() {
+  return (
+    <div class="banner">
+      <Icon name="lock" />
+      <span class="banner-text">The API wants a token; without one this page shows nothing new.</span>
+      <Button onClick={() => tokenQuestion.set("asked")}>Enter token</Button>
+    </div>
+  );
 }
 
 /** Floats over the page, so that nothing moves and nothing that was typed is lost. Shown only if the API stays away for a moment. */

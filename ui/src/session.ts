@@ -10,8 +10,16 @@ const KEY = "token";
 /** The token, or `undefined`: requests go without. */
 export const tokenStore = createStore<string | undefined>(readStored(KEY, true));
 
-/** True once the API has answered 401 and no new token was entered since. */
-export const tokenWanted = createStore(false);
+/** What is done about a missing token: nothing, it is asked for, or the user has put the question off. */
+export type TokenQuestion = "none" | "asked" | "put-off";
+
+/** Changes when the API answers 401, and when a token is entered. */
+export const tokenQuestion = createStore<TokenQuestion>("none");
+
+/** The API has answered 401. A question that was put off is not asked again. */
+export function wantToken(): void {
+  if (tokenQuestion.get() === "none") tokenQuestion.set("asked");
+}
 
 /** Takes `#token=…` out of the address. To be called once, before the first render. */
 export function adoptTokenFromAddress(): void {
@@ -29,5 +37,5 @@ export function enterToken(token: string): void {
   const value = token.trim() === "" ? undefined : token.trim();
   writeStored(KEY, value, true);
   tokenStore.set(value);
-  tokenWanted.set(false);
+  tokenQuestion.set("none");
 }

@@ -181,13 +181,15 @@ export function operatorCheckpoints(epoch: number) {
   });
 }
 
-const BASE_RATES = [1000, 920, 920, 5, 5, 5];
+/** Rows a second that leave each operator. */
+const BASE_RATES = [1000, 920, 5, 5, 5, 5];
 const PRESSURE = [0.71, 0.44, 0.08, 0, 0, 0];
 
 /** Five minutes of measurements up to `nowUs`. */
 export function metricGroups(nowUs: number) {
   return GRAPH.nodes.map(({ node_id, parallelism }) => {
-    const rate = (BASE_RATES[node_id] ?? 0) / parallelism;
+    const sent = (BASE_RATES[node_id] ?? 0) / parallelism;
+    const received = (BASE_RATES[node_id - 1] ?? 0) / parallelism;
     const series = (base: number, wave: number) =>
       Array.from({ length: parallelism }, (_, index) => ({
         index,
@@ -198,9 +200,9 @@ export function metricGroups(nowUs: number) {
         }),
       }));
     const groups = [
-      { name: "messages_recv", subtasks: node_id === 0 ? [] : series(rate, 0.12) },
-      { name: "messages_sent", subtasks: node_id === 5 ? [] : series(rate, 0.1) },
-      { name: "bytes_sent", subtasks: series(rate * 80, 0.1) },
+      { name: "messages_recv", subtasks: node_id === 0 ? [] : series(received, 0.12) },
+      { name: "messages_sent", subtasks: node_id === 5 ? [] : series(sent, 0.1) },
+      { name: "bytes_sent", subtasks: series(sent * 80, 0.1) },
       { name: "backpressure", subtasks: series(PRESSURE[node_id] ?? 0, 0.03) },
       { name: "state_bytes", subtasks: series(node_id === 2 ? 5_800_000 : 0, 0.05) },
       { name: "keys", subtasks: series(node_id === 2 ? 12_500 : 0, 0.02) },

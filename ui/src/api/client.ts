@@ -1,7 +1,7 @@
 /**
  * Requests to `/api/v1`: JSON in and out, the session's token, errors as `ApiError` with the server's own words.
  */
-import { tokenStore, tokenWanted } from "../session.ts";
+import { tokenStore, wantToken } from "../session.ts";
 import { isGatewayFault, reportReachable, reportUnreachable } from "./connectivity.ts";
 
 /** The API refused a request, or (status 0) did not answer. */
@@ -44,7 +44,7 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   if (response.ok) return response;
-  if (response.status === 401 && token === tokenStore.get()) tokenWanted.set(true);
+  if (response.status === 401 && token === tokenStore.get()) wantToken();
   throw new ApiError(response.status, await errorText(response));
 }
 

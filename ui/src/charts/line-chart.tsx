@@ -98,7 +98,13 @@ function chartOptions(
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 24, space: 70, values: (_, splits) => splits.map((seconds) => formatClock(seconds * 1e6)), grid: { show: false } },
+      {
+        ...axis,
+        size: 24,
+        space: 50,
+        values: (_, splits) => splits.map((seconds) => formatClock(seconds * 1e6).slice(0, 5)),
+        grid: { show: false },
+      },
       { ...axis, size: 46, space: 28, values: (_, splits) => splits.map(format) },
     ],
     series: [

@@ -34,6 +34,12 @@ const STATE_TONES: Readonly<Record<string, Tone>> = {
 
 const LASTING = new Set(["Running", "Finished", "Failed", "Stopped"]);
 
+/** The colour of a state, however it is written: `CheckpointStopping`, `checkpoint-stopping`. */
+export function stateTone(state: string): Tone {
+  const name = state.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return STATE_TONES[name] ?? "accent";
+}
+
 /** Whether a job in this state is on its way to another. */
 export function isTransient(state: string): boolean {
   return !LASTING.has(state);
@@ -49,7 +55,7 @@ export function StateBadge({ state }: { readonly state: string | undefined }) {
   if (state === undefined) return <Badge>…</Badge>;
   const words = state.replace(/(?<=[a-z])(?=[A-Z])/g, " ").replace(/ ([A-Z])/g, (_, letter: string) => ` ${letter.toLowerCase()}`);
   return (
-    <Badge tone={STATE_TONES[state] ?? "accent"} busy={isTransient(state)}>
+    <Badge tone={stateTone(state)} busy={isTransient(state)}>
       {words}
     </Badge>
   );

@@ -10,6 +10,8 @@ export interface Tab {
   readonly label: string;
   /** Shown beside the label. */
   readonly count?: number | undefined;
+  /** There are more than `count`. */
+  readonly more?: boolean | undefined;
   /** Colours the count as a problem. */
   readonly alarming?: boolean;
 }
@@ -59,7 +61,7 @@ export function Tabs({ label, tabs, selected, onSelect, extra, class: className 
               {tab.label}
               {tab.count !== undefined && tab.count > 0 && (
                 <span class="tab-count num" data-tone={tab.alarming === true ? "bad" : "plain"}>
-                  {tab.count > 99 ? "99+" : tab.count}
+                  {tab.count > 99 ? "99+" : `${tab.count}${tab.more === true ? "+" : ""}`}
                 </span>
               )}
             </button>

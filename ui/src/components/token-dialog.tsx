@@ -2,7 +2,7 @@
  * Asks for the API token when the API has refused a request without one or with a wrong one.
  */
 import { useState } from "preact/hooks";
-import { enterToken, tokenWanted } from "../session.ts";
+import { enterToken, tokenQuestion } from "../session.ts";
 import { FormDialog } from "./dialog.tsx";
 import { TextField } from "./field.tsx";
 
@@ -14,7 +14,7 @@ export function TokenDialog() {
       title="API token"
       submit="Use token"
       disabled={token.trim() === ""}
-      onClose={() => tokenWanted.set(false)}
+      onClose={() => tokenQuestion.get() === "asked" && tokenQuestion.set("put-off")}
       onSubmit={async () => enterToken(token)}
     >
       <p class="muted small">

@@ -17,39 +17,18 @@ import type { WizardDraft } from "./wizard.tsx";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
+interface CreateStepProps {
+  readonly connector: Connector;
+  readonly draft: WizardDraft;
+}
+
 /** The step. */
-export function CreateStep({ connector, draft }: { readonly connector: Connector; readonly draft: WizardDraft }) {
+export function CreateStep({ connector, draft }: CreateStepProps) {
   const [name, setName] = useState("");
-  const [messages, setMessages] = useState<readonly TestSourceMessage[]>([]);
-  const [testing, setTesting] = useState(false);
   const [problem, setProblem] = useState<string>();
-  const test = useRef<AbortController | undefined>(undefined);
-  useEffect(() => () => test.current?.abort(), []);
   const isNamed = NAME.test(name);
-  const body = {
-    name,
-    connector: connector.id,
-    table_type: draft.tableType,
-    config: draft.config,
-    ...(draft.profileId === undefined ? {} : { connection_profile_id: draft.profileId }),
-    ...(connector.formatted || connector.custom_schemas ? { schema: schemaBody(draft.schema, draft.tableType) } : {}),
-  };
-  const runTest = async () => {
-    test.current?.abort();
-    const abort = new AbortController();
-    test.current = abort;
-    setMessages([]);
-    setProblem(undefined);
-    setTesting(true);
-    try {
-      await readEvents("/connection_tables/test", { method: "POST", body, signal: abort.signal }, ({ data }) =>
-        setMessages((known) => [...known, JSON.parse(data) as TestSourceMessage]),
-      );
-    } catch (error) {
-      if (!abort.signal.aborted) setProblem(messageOf(error));
-    }
-    if (!abort.signal.aborted) setTesting(false);
-  };
+  const body = tableBody(name, connector, draft);
+  const test = useConnectionTest(setProblem);
   const create = async (event: Event) => {
     event.preventDefault();
     try {
@@ -72,23 +51,10 @@ export function CreateStep({ connector, draft }: { readonly connector: Connector
         autoFocus
         maxLength={63}
       />
-      <ul class="test-steps" aria-live="polite">
-        {messages.length === 0 && !testing && <li class="muted small">A test tries the connection without keeping anything.</li>}
-        {messages.map((message, i) => (
-          <li key={`${i}-${message.message}`} data-kind={message.error ? "error" : message.done ? "done" : "step"}>
-            <Icon name={message.error ? "error" : "check"} />
-            {message.message}
-          </li>
-        ))}
-        {testing && (
-          <li>
-            <span class="spinner" /> testing
-          </li>
-        )}
-      </ul>
+      <TestSteps messages={test.messages} testing={test.testing} />
       {problem !== undefined && <Note tone="bad">{problem}</Note>}
       <div class="row">
-        <Button disabled={!isNamed} busy={testing} onClick={() => void runTest()}>
+        <Button disabled={!isNamed} busy={test.testing} onClick={() => void test.run(body)}>
           Test
         </Button>
         <Button type="submit" tone="primary" disabled={!isNamed}>
@@ -96,5 +62,61 @@ export function CreateStep({ connector, draft }: { readonly connector: Connector
         </Button>
       </div>
     </form>
+  );
+}
+
+/** The connection as the API takes it. */
+function tableBody(name: string, connector: Connector, draft: WizardDraft): unknown {
+  return {
+    name,
+    connector: connector.id,
+    table_type: draft.tableType,
+    config: draft.config,
+    ...(draft.profileId === undefined ? {} : { connection_profile_id: draft.profileId }),
+    ...(connector.formatted || connector.custom_schemas ? { schema: schemaBody(draft.schema, draft.tableType) } : {}),
+  };
+}
+
+/** Tests a connection, one at a time; `onProblem` gets what keeps the test from running. */
+function useConnectionTest(onProblem: (problem: string | undefined) => void) {
+  const [messages, setMessages] = useState<readonly TestSourceMessage[]>([]);
+  const [testing, setTesting] = useState(false);
+  const current = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => current.current?.abort(), []);
+  const run = async (body: unknown) => {
+    current.current?.abort();
+    const abort = new AbortController();
+    current.current = abort;
+    setMessages([]);
+    onProblem(undefined);
+    setTesting(true);
+    try {
+      await readEvents("/connection_tables/test", { method: "POST", body, signal: abort.signal }, ({ data }) =>
+        setMessages((known) => [...known, JSON.parse(data) as TestSourceMessage]),
+      );
+    } catch (error) {
+      if (!abort.signal.aborted) onProblem(messageOf(error));
+    }
+    if (!abort.signal.aborted) setTesting(false);
+  };
+  return { messages, testing, run };
+}
+
+function TestSteps({ messages, testing }: { readonly messages: readonly TestSourceMessage[]; readonly testing: boolean }) {
+  return (
+    <ul class="test-steps" aria-live="polite">
+      {messages.length === 0 && !testing && <li class="muted small">A test tries the connection without keeping anything.</li>}
+      {messages.map((message, i) => (
+        <li key={`${i}-${message.message}`} data-kind={message.error ? "error" : message.done ? "done" : "step"}>
+          <Icon name={message.error ? "error" : "check"} />
+          {message.message}
+        </li>
+      ))}
+      {testing && (
+        <li>
+          <span class="spinner" /> testing
+        </li>
+      )}
+    </ul>
   );
 }

@@ -101,6 +101,40 @@ export function SchemaStep({ draft, onChange, onNext }: StepProps) {
   const lacksFields = isJson && schema.columns === "fields" && schema.fields.every(({ name }) => name.trim() === "");
   return (
     <form class="stack" onSubmit={(event) => void next(event)}>
+      <SchemaChoices schema={schema} tableType={tableType} onChange={change} />
+      {isJson && schema.columns === "fields" && <FieldRows fields={schema.fields} onChange={(fields) => change({ fields })} />}
+      {isJson && schema.columns === "json_schema" && (
+        <div class="code-box">
+          <CodeEditor
+            label="JSON schema"
+            language="typescript"
+            value={schema.definition}
+            onChange={(definition) => change({ definition })}
+          />
+        </div>
+      )}
+      {!isJson && <p class="muted small">The table has one column, “value”, with the text of each line.</p>}
+      {problem !== undefined && <Note tone="bad">{problem}</Note>}
+      <div class="row">
+        <Button type="submit" tone="primary" busy={busy} disabled={lacksFields}>
+          Next
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+interface SchemaChoicesProps {
+  readonly schema: SchemaDraft;
+  readonly tableType: ConnectionType;
+  onChange(part: Partial<SchemaDraft>): void;
+}
+
+/** Format, timestamps, where the columns come from, and what becomes of bad rows. */
+function SchemaChoices({ schema, tableType, onChange: change }: SchemaChoicesProps) {
+  const isJson = schema.format !== "raw_string";
+  return (
+    <>
       <div class="field-pair">
         <Choice label="Format" value={schema.format} options={FORMATS} onChoose={(format) => change({ format })} />
         {isJson && (
@@ -140,25 +174,7 @@ export function SchemaStep({ draft, onChange, onNext }: StepProps) {
           )}
         </div>
       )}
-      {isJson && schema.columns === "fields" && <FieldRows fields={schema.fields} onChange={(fields) => change({ fields })} />}
-      {isJson && schema.columns === "json_schema" && (
-        <div class="code-box">
-          <CodeEditor
-            label="JSON schema"
-            language="typescript"
-            value={schema.definition}
-            onChange={(definition) => change({ definition })}
-          />
-        </div>
-      )}
-      {!isJson && <p class="muted small">The table has one column, “value”, with the text of each line.</p>}
-      {problem !== undefined && <Note tone="bad">{problem}</Note>}
-      <div class="row">
-        <Button type="submit" tone="primary" busy={busy} disabled={lacksFields}>
-          Next
-        </Button>
-      </div>
-    </form>
+    </>
   );
 }
 

@@ -67,12 +67,11 @@ interface EditorProps {
 
 type OpenDialog = { readonly kind: "start" | "examples" | "share" } | { readonly kind: "udf"; readonly udf: GlobalUdf };
 
-function Editor({ draft, setDraft, from, name }: EditorProps) {
+/** What the page knows and can do, without how it looks. */
+function useEditor(draft: Draft, setDraft: (draft: Draft) => void) {
   const [file, setFile] = useState(0);
   const [tab, setTab] = useState<ResultTab>("graph");
-  const [dialog, setDialog] = useState<OpenDialog>();
-  const [catalogShown, setCatalogShown] = useState(false);
-  const editor = useRef<CodeEditorHandle>(null);
+  const handle = useRef<CodeEditorHandle>(null);
   const validation = useValidation(draft);
   const preview = usePreview();
   const catalog = useCatalog(draft.query);
@@ -88,28 +87,51 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
   const jumpTo = ({ span }: SqlDiagnostic) => {
     setFile(0);
     // The editor of the query may have to be shown first.
-    setTimeout(() => span !== undefined && editor.current?.jumpTo(span.start.offset, span.end.offset));
+    setTimeout(() => span !== undefined && handle.current?.jumpTo(span.start.offset, span.end.offset));
   };
-  const insert = (text: string) => editor.current?.insert(text);
+  const insert = (text: string) => handle.current?.insert(text);
+  const replaceDraft = (next: Draft) => {
+    setFile(0);
+    setDraft(next);
+  };
+  return {
+    file,
+    setFile,
+    tab,
+    setTab,
+    handle,
+    validation,
+    preview,
+    catalog,
+    openUdf,
+    udf,
+    isEmpty,
+    runPreview,
+    jumpTo,
+    insert,
+    replaceDraft,
+  };
+}
 
+function Editor({ draft, setDraft, from, name }: EditorProps) {
+  const [dialog, setDialog] = useState<OpenDialog>();
+  const [catalogShown, setCatalogShown] = useState(false);
+  const { file, setFile, validation, preview, catalog, openUdf, udf, insert, replaceDraft, ...editor } = useEditor(draft, setDraft);
   return (
     <div class="page-full editor" data-catalog={catalogShown}>
       <EditorHead
         title={from === undefined ? "New pipeline" : `Copy of ${name === "" ? from : name}`}
-        isEmpty={isEmpty}
+        isEmpty={editor.isEmpty}
         isRunning={preview.phase === "starting" || preview.phase === "running"}
         catalogShown={catalogShown}
         onCatalog={() => setCatalogShown((shown) => !shown)}
         onDialog={(kind) => setDialog({ kind })}
-        onPreview={runPreview}
+        onPreview={editor.runPreview}
         onStop={preview.stop}
-        onDiscard={() => {
-          setFile(0);
-          setDraft(EMPTY_DRAFT);
-        }}
+        onDiscard={() => replaceDraft(EMPTY_DRAFT)}
       />
       <aside class="editor-catalog" aria-label="Catalog">
-        <Catalog {...catalog} onInsert={insert} onOpenUdf={(udf) => setDialog({ kind: "udf", udf })} />
+        <Catalog {...catalog} onInsert={insert} onOpenUdf={(shared) => setDialog({ kind: "udf", udf: shared })} />
       </aside>
       <SplitPane
         storageKey="editor-split"
@@ -120,14 +142,23 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
             udfName={udf.name}
             findings={openUdf === undefined ? validation.marks : udf.marks}
             tables={catalog.completion}
-            handle={editor}
+            handle={editor.handle}
             onFile={setFile}
             onChange={setDraft}
             onShare={() => setDialog({ kind: "share" })}
-            onRun={() => runPreview()}
+            onRun={() => editor.runPreview()}
           />
         }
-        bottom={<Results tab={tab} onTab={setTab} validation={validation} preview={preview} udfErrors={udf.errors} onFinding={jumpTo} />}
+        bottom={
+          <Results
+            tab={editor.tab}
+            onTab={editor.setTab}
+            validation={validation}
+            preview={preview}
+            udfErrors={udf.errors}
+            onFinding={editor.jumpTo}
+          />
+        }
       />
       {dialog !== undefined && (
         <EditorDialog
@@ -138,10 +169,7 @@ function Editor({ draft, setDraft, from, name }: EditorProps) {
           openUdf={openUdf?.definition}
           hasErrors={validation.hasErrors}
           onClose={() => setDialog(undefined)}
-          onQuery={(query) => {
-            setFile(0);
-            setDraft({ ...draft, query });
-          }}
+          onQuery={(query) => replaceDraft({ ...draft, query })}
           onUdfs={catalog.refresh}
           onInsert={insert}
         />

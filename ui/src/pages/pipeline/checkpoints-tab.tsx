@@ -43,7 +43,14 @@ export function CheckpointsTab({ pipeline, jobPath }: TabProps) {
               onClick={() => setChosen(checkpoint.epoch)}
             >
               <span class="epoch-number num">{checkpoint.epoch}</span>
-              <span class="epoch-time num muted">{formatTime(checkpoint.start_time)}</span>
+              <span class="epoch-facts num">
+                <span>{formatTime(checkpoint.start_time)}</span>
+                <span class="faint">
+                  {checkpoint.finish_time === null ? checkpoint.state : formatBytes(checkpoint.written_bytes)}
+                  {checkpoint.checkpoint_type === "scheduled" ? "" : ` · ${checkpoint.checkpoint_type}`}
+                  {checkpoint.state === "failed" ? " · failed" : ""}
+                </span>
+              </span>
               <span class="num">
                 {checkpoint.finish_time === null ? "…" : formatDuration(checkpoint.finish_time - checkpoint.start_time)}
               </span>

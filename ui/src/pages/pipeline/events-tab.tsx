@@ -5,6 +5,7 @@
 import type { Page } from "../../api/lists.ts";
 import { usePolled } from "../../api/polling.ts";
 import type { JobEvent } from "../../api/types.ts";
+import { StateBand } from "../../charts/state-band.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { Empty } from "../../components/empty.tsx";
 import type { Tone } from "../../components/note.tsx";
@@ -13,7 +14,7 @@ import { formatTime } from "../../format.ts";
 import type { TabProps } from "./page.tsx";
 
 const EVENTS_MS = 3000;
-const PAGE_ROWS = 30;
+const PAGE_ROWS = 50;
 const LEVEL_TONES: Readonly<Record<string, Tone>> = { error: "bad", warn: "warn" };
 
 /** The tab. */
@@ -25,6 +26,7 @@ export function EventsTab({ jobPath }: TabProps) {
   if (data.data.length === 0 && pages.isFirst) return <Empty icon="clock" title="Nothing happened yet" />;
   return (
     <div class="log">
+      {pages.isFirst && <StateBand events={data.data} now={Date.now() * 1000} />}
       <ol class="events">
         {data.data.map((event) => (
           <li key={event.id} class="event">

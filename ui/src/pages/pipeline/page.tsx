@@ -62,7 +62,7 @@ function LoadedPage({ pipeline, job, tab, refresh }: LoadedPageProps) {
     { id: "checkpoints", label: "Checkpoints" },
     { id: "query", label: "Query" },
     { id: "functions", label: "UDFs", count: pipeline.udfs.length },
-    { id: "errors", label: "Errors", count: errors.data?.data.length, alarming: true },
+    { id: "errors", label: "Errors", count: errors.data?.data.length, more: errors.data?.has_more, alarming: true },
     { id: "events", label: "Events" },
     { id: "workers", label: "Workers" },
   ];
