@@ -221,6 +221,7 @@ export class JobDriver implements JobHost {
     term.check();
     logger.warn("the job's row was changed by somebody else", { job: this.id, revision: fresh.revision });
     this.#stored = fresh;
+    this.#wished = fresh.job.desired;
     this.#queue.unshift({ kind: "loaded" });
   }
 

@@ -35,11 +35,11 @@ export class JobListener {
   /** Resolves `ms` milliseconds from now, or earlier when something was heard. */
   async heard(ms: number, over: AbortSignal): Promise<void> {
     const { clock } = this.#context;
+    // One listener for the whole term: signals made of others for every turn would pile up on it.
+    if (this.#wake === undefined) over.addEventListener("abort", () => this.#wake?.abort(), { once: true });
+    this.#wake = new AbortController();
     await clock.sleep(GATHER_MS, over);
-    if (!this.#news) {
-      this.#wake = new AbortController();
-      await clock.sleep(ms - GATHER_MS, AbortSignal.any([this.#wake.signal, over]));
-    }
+    if (!this.#news && !over.aborted) await clock.sleep(ms - GATHER_MS, this.#wake.signal);
     this.#news = false;
   }
 

@@ -34,7 +34,7 @@ for (const [name, absence, start] of [
     });
     after(() => server?.stop());
     beforeEach(async function () {
-      this.timeout(30_000);
+      this.timeout(90_000);
       options = await server.create();
       stage = await ControllerStage.open(options);
       proxy = await CuttableDatabase.open(options);

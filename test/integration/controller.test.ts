@@ -24,7 +24,7 @@ for (const [name, absence, start] of [
     });
     after(() => server?.stop());
     beforeEach(async function () {
-      this.timeout(30_000);
+      this.timeout(90_000);
       stage = await ControllerStage.open(await server.create());
     });
     afterEach(() => stage?.close());
