@@ -116,7 +116,7 @@ export class Store extends Service {
     const { epoch, fence } = manifest;
     this.manifests.set(`${fence}/${epoch}`, manifest);
     if (this.record.fence !== fence && !this.unfenced) return false;
-    if (this.record.epochs.some((known) => known.epoch === epoch && known.fence === fence)) return true;
+    if (this.counted.has(`${fence}/${epoch}`)) return true;
     const last = this.record.epochs.at(-1);
     if (last !== undefined && last.epoch >= epoch) throw violation(this.world, `epoch ${epoch} is recorded after epoch ${last.epoch}`);
     this.record = { fence: this.record.fence, epochs: [...this.record.epochs.slice(-7), manifest] };

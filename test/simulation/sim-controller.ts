@@ -54,9 +54,10 @@ export class SimController extends Actor {
     this.post(RENEW_MS, () => this.#lease());
     const { database } = this.#sim;
     const sentMs = this.world.nowMs;
+    const epoch = this.#leaseEpoch;
     database.call(
       this,
-      () => database.takeLease(this.name, this.#leaseEpoch, LEASE_MS),
+      () => database.takeLease(this.name, epoch, LEASE_MS),
       (answer) => this.#leased(answer, sentMs),
     );
   }
@@ -161,9 +162,10 @@ export class SimController extends Actor {
   #write(job: Job, effects: readonly JobEffect[], leader: number): void {
     this.#writing = true;
     const { database } = this.#sim;
+    const revision = this.#revision;
     database.call(
       this,
-      () => database.write(job, this.#revision, leader),
+      () => database.write(job, revision, leader),
       (answer) => {
         if (this.leader !== leader) return;
         if (!answer.ok) {
@@ -249,7 +251,7 @@ export class SimController extends Actor {
       () => scheduler.stop(fence, mode.kind === "force", mode.kind === "graceful" ? mode.deadlineMs : 0),
       (answer) => {
         if (!answer.ok) return this.tell({ kind: "stop-failed", fence, error: away(answer.reason) });
-        if (this.#stopping !== fence) this.#watch(fence);
+        if (this.leader !== undefined && this.#stopping !== fence) this.#watch(fence);
       },
     );
   }

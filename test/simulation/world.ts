@@ -171,6 +171,12 @@ export class Service {
   /** Calls `operation` at the service; `done` gets the answer at the caller. An error may hide that the operation was done. */
   call<T>(caller: Actor, operation: () => T, done: (answer: Answer<T>) => void): void {
     const { world } = this;
+    if (world.fault(this.#lostAnswerPerMille)) {
+      // The caller gives up; what it asked for is done all the same, much later.
+      caller.post(3000, () => done({ ok: false, reason: `${this.name} did not answer in time` }));
+      world.after(3000 + world.prng.below(60_000), () => void operation());
+      return;
+    }
     world.after(this.#latencyMs(), () => {
       if (world.nowMs < this.awayUntilMs && world.faulty) {
         caller.post(200 + world.prng.below(2000), () => done({ ok: false, reason: `${this.name} is away` }));
