@@ -56,9 +56,9 @@ async function startCursor(api: ApiContext, { job, from }: OutputSelection): Pro
 async function hasEnded(api: ApiContext, pipelineId: string): Promise<boolean> {
   const job = await readJobState(api.db, pipelineId);
   if (job === undefined) return true;
-  const { state, stop } = job;
-  // A stopped job that is wanted again is about to start.
-  return TERMINAL_STATES.includes(state) && (stop !== "none" || state !== "stopped");
+  const { state, stop, preview } = job;
+  // A stopped job that is wanted again is about to start; a preview never is.
+  return TERMINAL_STATES.includes(state) && (preview || stop !== "none" || state !== "stopped");
 }
 
 /** Rows that follow each other in one subtask, as one event. */

@@ -37,6 +37,10 @@ export function databaseError(what: string, error: unknown): AppError {
     if (/^Connection terminated|timeout exceeded when trying to connect|Timeout acquiring a connection/.test(text)) {
       return externalError("connection-lost", `database: ${what}: ${text}`, { cause: error });
     }
+    // The socket of a server that is not running.
+    if (error instanceof Error && "syscall" in error && error.syscall === "connect") {
+      return externalError("connection-lost", `database: ${what}: ${text}`, { cause: error });
+    }
     const { domain, code, retry } = toAppError(error);
     return new AppError({ domain, code, retry, message: `database: ${what}: ${text}`, cause: error });
   }

@@ -233,13 +233,13 @@ export async function readPipeline(db: Database, id: string): Promise<PipelineRe
 }
 
 /** State and wish of the pipeline's job: what is asked often. `undefined` if the pipeline is gone. */
-export async function readJobState(db: Database, pipelineId: string): Promise<Pick<JobRecord, "state" | "stop"> | undefined> {
+export async function readJobState(db: Database, pipelineId: string): Promise<Pick<JobRecord, "state" | "stop" | "preview"> | undefined> {
   try {
     const rows = await db("jobs as j")
       .join("pipelines as p", "p.id", "j.pipeline_id")
       .where("p.id", pipelineId)
       .whereNull("p.deleted_at")
-      .select<{ state: string; stop: StopMode }[]>("j.state", "j.desired_stop as stop");
+      .select<{ state: string; stop: StopMode; preview: boolean }[]>("j.state", "j.desired_stop as stop", "p.preview");
     return rows[0];
   } catch (error) {
     throw databaseError("reading a job", error);

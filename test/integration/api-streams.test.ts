@@ -80,6 +80,23 @@ onBothDatabases("streams of the API", (stage) => {
     expect(events.at(-1)).to.deep.include({ event: "end", data: { done: true } });
   });
 
+  it("of a preview end with it, of a stopped job only while it is not wanted again", async () => {
+    const api = stage();
+    const preview = await api.ok("POST", "/pipelines/preview", { query: IMPULSE });
+    await api.db("jobs").update({ state: "stopped" });
+    const ended = await api.stream("GET", `/pipelines/${preview.id}/jobs/${preview.job_id}/output`);
+    expect(ended.map(({ event }) => event)).to.deep.equal(["end"]);
+    const { path, id, job } = await runningJob(api);
+    await api.db("jobs").where({ id: job }).update({ state: "stopped" });
+    const events = api.stream("GET", path);
+    await writeRows(api.db, job, PREVIEW_SINK, 0, 1);
+    await eventually("the reader has come", async () =>
+      (await api.db("output_requests").where({ job_id: job }).pluck("vertex")).length > 0 ? true : undefined,
+    );
+    await api.ok("PATCH", `/pipelines/${id}`, { stop: "immediate" });
+    expect((await events).map(({ event }) => event)).to.deep.equal(["message", "end"]);
+  });
+
   it("reads a sink that is named, and refuses what is none", async () => {
     const api = stage();
     const query = `${IMPULSE.split(";")[0]}; CREATE TABLE o WITH (connector = 'blackhole', type = 'sink'); INSERT INTO o SELECT counter FROM t;`;
