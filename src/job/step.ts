@@ -238,7 +238,7 @@ function healthyAt({ context, restarts }: Job, { healthyMs }: JobLimits): number
   return restarts > 0 && context.runningSinceMs !== undefined ? context.runningSinceMs + healthyMs : undefined;
 }
 
-/** When the machine wants a `tick` without anything else happening; undefined: never. */
+/** When the machine wants a `tick` without anything else happening; undefined: never. Of a job whose row is written: not in between. */
 export function wakeAtMs(job: Job, limits: JobLimits): number | undefined {
   const { state, stateDeadlineAtMs, context, startedAtMs, ttlMs } = job;
   const times = [stateDeadlineAtMs, context.retryAtMs, healthyAt(job, limits)];
