@@ -25,7 +25,7 @@ describe("connections", () => {
     await page.getByLabel("Name").fill("new_orders");
     await page.getByRole("button", { name: "Test", exact: true }).click();
     await page.getByText("The connection works").waitFor();
-    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("button", { name: "Create", exact: true }).click();
     await page.getByRole("button", { name: "new_orders", exact: true }).waitFor();
   }).timeout(TEST_MS);
 

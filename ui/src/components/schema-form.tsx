@@ -105,7 +105,9 @@ function isScalar(schema: JsonSchema): boolean {
 
 function scalarType(schema: JsonSchema, variants: readonly JsonSchema[] | undefined): string {
   const own = schema.type ?? variants?.find((variant) => variant.type !== "null")?.type ?? "string";
-  return typeof own === "string" ? own : (own.find((name) => name !== "null") ?? "string");
+  if (typeof own === "string") return own;
+  // What may be written as a text too is still a yes or no.
+  return own.includes("boolean") ? "boolean" : (own.find((name) => name !== "null") ?? "string");
 }
 
 function isObject(value: unknown): value is FormValue {

@@ -7,12 +7,13 @@ import { usePolled } from "../../api/polling.ts";
 import type { ConnectionType } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { missingFields, SchemaForm } from "../../components/schema-form.tsx";
-import type { StepProps } from "./wizard.tsx";
+import type { StepProps, WizardDraft } from "./wizard.tsx";
 
 /** The step. */
 export function OptionsStep({ connector, draft, onChange, onNext }: StepProps) {
   const uses = (["source", "sink", "lookup"] as const).filter((use) => connector[use]);
-  const schema = optionsFor(JSON.parse(connector.table_config) as JsonSchema, draft.tableType);
+  const table = JSON.parse(connector.table_config) as JsonSchema;
+  const schema = optionsFor(table, draft.tableType);
   const { data } = usePolled<{ readonly values: Readonly<Record<string, readonly string[]>> }>(
     draft.profileId === undefined ? undefined : `/connection_profiles/${draft.profileId}/autocomplete`,
     0,
@@ -34,7 +35,7 @@ export function OptionsStep({ connector, draft, onChange, onNext }: StepProps) {
                 name="use"
                 class="visually-hidden"
                 checked={draft.tableType === use}
-                onChange={() => onChange({ ...draft, tableType: use })}
+                onChange={() => onChange(withUse(draft, table, use))}
               />
               {USES[use]}
             </label>
@@ -61,6 +62,14 @@ export function OptionsStep({ connector, draft, onChange, onNext }: StepProps) {
 }
 
 const USES: Readonly<Record<ConnectionType, string>> = { source: "Read from it", sink: "Write to it", lookup: "Look up in it" };
+
+/** The draft for another use: without options and kinds of columns that the use does not have. */
+function withUse(draft: WizardDraft, table: JsonSchema, tableType: ConnectionType): WizardDraft {
+  const known = optionsFor(table, tableType).properties ?? {};
+  const config = Object.fromEntries(Object.entries(draft.config).filter(([name]) => name in known));
+  const columns = draft.schema.columns === "inferred" && tableType !== "sink" ? "fields" : draft.schema.columns;
+  return { ...draft, tableType, config, schema: { ...draft.schema, columns } };
+}
 
 /** The schema without options that make no sense for this use. */
 export function optionsFor(schema: JsonSchema, use: ConnectionType): JsonSchema {
