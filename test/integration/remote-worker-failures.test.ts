@@ -18,7 +18,7 @@ const THROTTLED = {
 const ROWS = 40_000;
 
 describe("a worker process and failures", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const folder = temporaryFolder("worker-failures");
   let artifact: TestArtifact;
   let controllers: ScriptedController[];

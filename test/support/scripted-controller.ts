@@ -121,17 +121,13 @@ export class ScriptedController {
   }
 
   /** Waits until `condition` gives something. */
-  async until<T>(what: string, condition: () => T | undefined | false, limitMs = 20_000): Promise<T> {
+  async until<T>(what: string, condition: () => T | undefined | false, limitMs = 60_000): Promise<T> {
     const deadline = performance.now() + limitMs;
     for (;;) {
       const found = condition();
       if (found !== undefined && found !== false) return found;
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0)
-        throw externalError(
-          "timeout",
-          `${what}: heard ${this.heard.map(({ body }) => body.$case).join(" ")} ${this.said("failed").map(({ error }) => error?.message)}`,
-        );
+      if (leftMs <= 0) throw externalError("timeout", `${what}: heard ${this.#summary()}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(leftMs, 100));
         this.#changed.push(() => {
@@ -140,6 +136,14 @@ export class ScriptedController {
         });
       });
     }
+  }
+
+  /** What has been heard, by kind, and failures in words. */
+  #summary(): string {
+    const counts = new Map<string, number>();
+    for (const { body } of this.heard) counts.set(body.$case, (counts.get(body.$case) ?? 0) + 1);
+    const failures = this.said("failed").map(({ error }) => error?.message);
+    return [...[...counts].map(([kind, count]) => `${count} ${kind}`), ...failures].join(", ");
   }
 
   #wake(): void {
