@@ -388,7 +388,7 @@ describe("run machine: another leader", () => {
     const absent = new RunDriver({ placement: PLACEMENT, recorded: [4] });
     absent.register(A, a);
     expect(absent.pass(LIMITS.heartbeatMs, [A])).to.include("report lost");
-    const forgetful = new RunDriver({ placement: PLACEMENT, recorded: [4] });
+    const forgetful = new RunDriver({ placement: PLACEMENT, recorded: [4] }, { restoredEpoch: 4 });
     expect(forgetful.register(A)).to.include("report lost");
     const mixed = new RunDriver({ placement: PLACEMENT, recorded: [] });
     mixed.register(A);
