@@ -38,7 +38,7 @@ describe("the session", () => {
     await page.waitForResponse(/\/jobs/);
     expect(await page.getByRole("dialog").count()).to.equal(0);
     await page.getByRole("button", { name: "Enter token" }).click();
-    await page.getByLabel("Token").fill(TOKEN);
+    await page.getByRole("textbox", { name: "Token" }).fill(TOKEN);
     await page.getByRole("button", { name: "Use token" }).click();
     await page.getByRole("link", { name: "bids-by-channel" }).waitFor();
     await page.getByText("The API wants a token").waitFor({ state: "hidden" });
