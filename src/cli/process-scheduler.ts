@@ -3,6 +3,7 @@
  * it reads the records of what runs when it is made, and while this controller stands by another one changes them.
  */
 
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -26,7 +27,11 @@ export class TermScheduler implements Scheduler {
   /** In `folder`, which belongs to one machine. */
   constructor(config: Config, folder: StateFolder, logger: Logger) {
     this.#make = () => {
-      const launcher = new ProcessLauncher({ folder: folder.workers, command: workerCommand(folder), clock: systemClock });
+      const launcher = new ProcessLauncher({
+        folder: folder.workers,
+        command: workerCommand(folder, config["process.niceness"]),
+        clock: systemClock,
+      });
       const slots = config["process.slots"];
       const records = join(folder.path, "runs");
       return {
@@ -68,15 +73,19 @@ export class TermScheduler implements Scheduler {
   }
 }
 
-/** How this build is started as a worker, from TypeScript sources or as built. */
-function workerCommand(folder: StateFolder): WorkerCommand {
+const NICE_PROGRAMS = ["/usr/bin/nice", "/bin/nice"] as const;
+
+/**
+ * How this build is started as a worker, from TypeScript sources or as built. Where workers want more than the machine has, the controller and
+ * the database must still get their turn, or the leader loses its lease; so workers are nice, from their first thread on.
+ */
+function workerCommand(folder: StateFolder, niceness: number): WorkerCommand {
   const fromSource = import.meta.url.endsWith(".ts");
   const main = fileURLToPath(new URL(`./main.${fromSource ? "ts" : "js"}`, import.meta.url));
   const loader = fromSource ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
   const environment = { ...workerEnvironment(process.env), WADI__STATE_DIR: folder.path };
-  return {
-    program: process.execPath,
-    args: [...process.execArgv, ...loader, main, "worker", ...configArguments(process.argv)],
-    environment,
-  };
+  const words = [...process.execArgv, ...loader, main, "worker", ...configArguments(process.argv)];
+  const nice = NICE_PROGRAMS.find((path) => existsSync(path));
+  if (nice === undefined || niceness === 0) return { program: process.execPath, args: words, environment };
+  return { program: nice, args: ["-n", String(niceness), process.execPath, ...words], environment };
 }

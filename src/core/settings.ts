@@ -39,6 +39,7 @@ const clusterSettings = {
   "state-dir": optionalText("directory of \"wadi cluster\": database, logs, workers' records; wadi in the user's state directory if empty"),
   "cluster.stop-timeout": duration(SECOND, HOUR)(MINUTE, "time that Ctrl-C gives workers for their last checkpoint"),
   "process.slots": integer(1, 65_536)(1_024, "slots of all workers of the process scheduler together"),
+  "process.niceness": integer(0, 19)(5, "how far workers on this machine stand back for the controller and the database"),
   "process.slots-per-process": integer(1, 1_024)(16, "slots of one worker process of the process scheduler"),
 } as const;
 
