@@ -11,6 +11,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { PGlite } from "@electric-sql/pglite";
+import type { Clock } from "../core/clock.ts";
 import { type AppError, internalError } from "../core/errors.ts";
 
 /** What the server is made with. */
@@ -20,6 +21,7 @@ export interface EmbeddedServerOptions {
   readonly path: string;
   /** A transaction without a request for so long ends, milliseconds. */
   readonly idleLimitMs: number;
+  readonly clock: Clock;
   /** The database broke and runs nothing any more. */
   readonly onFailure: (error: AppError) => void;
 }
@@ -110,7 +112,8 @@ export class EmbeddedServer {
   #waiting: Client[] = [];
   /** Has the session: it is in a transaction or in the middle of a request. */
   #owner: Client | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
+  /** Aborted when the owner has said something. */
+  #idle = new AbortController();
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -136,7 +139,7 @@ export class EmbeddedServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const client of this.#clients) this.#drop(client);
     await this.#running;
-    clearTimeout(this.#idleTimer);
+    this.#idle.abort();
     await closed;
   }
 
@@ -195,12 +198,24 @@ export class EmbeddedServer {
     const request = client.requests.shift();
     if (request === undefined) return;
     if (client.requests.length > 0) this.#waiting.push(client);
-    clearTimeout(this.#idleTimer);
+    this.#idle.abort();
     client.listens ||= listensTo(request);
     await this.#options.db.execProtocolRawStream(request, { onRawData: (bytes) => this.#answer(client, bytes) });
     const unfinished = lastType(request) === FLUSH;
     this.#owner = unfinished || this.#options.db.isInTransaction() ? client : undefined;
-    if (this.#owner !== undefined) this.#idleTimer = setTimeout(() => this.#drop(client), this.#options.idleLimitMs);
+    if (this.#owner !== undefined) this.#limitSilence(client);
+  }
+
+  #limitSilence(client: Client): void {
+    const { clock, idleLimitMs } = this.#options;
+    this.#idle = new AbortController();
+    const { signal } = this.#idle;
+    clock.sleep(idleLimitMs, signal).then(
+      () => {
+        if (!signal.aborted) this.#drop(client);
+      },
+      () => undefined,
+    );
   }
 
   #answer(client: Client, bytes: Uint8Array): void {
@@ -214,7 +229,7 @@ export class EmbeddedServer {
 
   /** Ends what the owner, who is gone, had begun. */
   async #takeBack(): Promise<void> {
-    clearTimeout(this.#idleTimer);
+    this.#idle.abort();
     this.#owner = undefined;
     const { db } = this.#options;
     await db.execProtocolRawStream(SYNC, { onRawData: () => undefined });

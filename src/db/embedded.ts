@@ -5,12 +5,12 @@
  *
  * Making a database takes four seconds, so the first one is kept as a template in the user's cache and copied.
  */
-import { randomUUID } from "node:crypto";
 import { chmodSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { systemClock } from "../core/clock.ts";
 import { type AppError, toAppError, userError } from "../core/errors.ts";
 import { makeFolder } from "../storage/make-folder.ts";
 import { EmbeddedServer } from "./embedded-server.ts";
@@ -58,7 +58,7 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Em
   const socket = socketFolder(options.folder);
   const path = join(socket.folder, `.s.PGSQL.${EMBEDDED_PORT}`);
   rmSync(path, { force: true });
-  const server = new EmbeddedServer({ db, path, idleLimitMs: IDLE_LIMIT_MS, onFailure: options.onFailure });
+  const server = new EmbeddedServer({ db, path, idleLimitMs: IDLE_LIMIT_MS, clock: systemClock, onFailure: options.onFailure });
   await server.listen();
   return {
     host: socket.folder,
@@ -110,8 +110,10 @@ function templateVersion(): string {
 
 /** Copies `made` into the cache. A cache that cannot be written costs some seconds at the next first start, no more. */
 function keepTemplate(made: string, template: string): void {
-  const partial = `${template}.${randomUUID()}`;
+  let partial = `${template}.partial`;
   try {
+    makeFolder(dirname(template));
+    partial = mkdtempSync(`${template}.`);
     copyFolder(made, partial);
     renameSync(partial, template);
   } catch (error) {
