@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { needsChromium, openPage, type WatchedPage } from "./support/browser.ts";
 
 /** Compiling, starting a worker and a first checkpoint on a machine with other work. */
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = Number(process.env["WADI_TEST_PATIENCE"] ?? 120_000);
 
 const QUERY = `CREATE TABLE impulse WITH (connector = 'impulse', event_rate = '20');
 SELECT counter, counter % 2 = 0 AS is_even FROM impulse WHERE counter % 3 = 0`;
@@ -73,7 +73,7 @@ describe("the UI on a real cluster", function () {
   it("starts a pipeline, whose rows, rates and checkpoints it shows", async () => {
     await page.getByRole("button", { name: "Start", exact: true }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Name").fill("made-in-the-browser");
+    await dialog.getByLabel("Name", { exact: true }).fill("made-in-the-browser");
     await dialog.getByLabel("Parallelism").fill("2");
     await dialog.getByLabel("Checkpoint every").fill("2");
     await dialog.getByRole("button", { name: "Start" }).click();
@@ -106,7 +106,46 @@ describe("the UI on a real cluster", function () {
     await page.locator(".pipeline-title").getByText("Running").waitFor();
   });
 
+  it("makes connections, with and without columns, and shares a function; the editor's catalog knows them", async () => {
+    await page.getByRole("link", { name: "Connections" }).click();
+    await page.getByRole("link", { name: "New connection" }).first().click();
+    await page.getByRole("link", { name: /^impulse/ }).click();
+    await page.getByLabel("event_rate").fill("5");
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("ticks");
+    await page.getByRole("button", { name: "Test", exact: true }).click();
+    await page.locator('.test-steps [data-kind="done"]').waitFor();
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("button", { name: "ticks", exact: true }).waitFor();
+    await page.getByRole("link", { name: "New connection" }).first().click();
+    await page.getByRole("link", { name: /^single_file/ }).click();
+    await page.getByText("Write to it").click();
+    await page.getByLabel("path").fill("out.json");
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByLabel("Name of column 1").fill("n");
+    await page.getByLabel("Type of column 1").selectOption("int64");
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("numbers_out");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("button", { name: "numbers_out", exact: true }).click();
+    await page.locator("dialog .cm-content").getByText("CREATE").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "Pipelines" }).click();
+    await page.getByRole("link", { name: "New pipeline" }).click();
+    await page.getByRole("button", { name: "Function", exact: true }).click();
+    await page.getByRole("button", { name: "Share…" }).click();
+    await page.getByRole("button", { name: "Share", exact: true }).click();
+    await page.locator(".catalog").getByText("double_it").waitFor();
+    await page.getByRole("button", { name: "Remove the function" }).click();
+    await page.locator(".cm-content").click();
+    await page.keyboard.insertText("INSERT INTO numbers_out SELECT counter AS n FROM ticks WHERE double_it(counter) > 4");
+    await page.getByText("Valid", { exact: true }).waitFor();
+    await page.locator(".graph-node").filter({ hasText: "numbers_out" }).waitFor();
+  });
+
   it("stops it with a checkpoint, and starts it again", async () => {
+    await page.getByRole("link", { name: "Pipelines" }).click();
+    await page.getByRole("link", { name: "made-in-the-browser" }).click();
     await page.getByRole("button", { name: "Stop", exact: true }).click();
     await page.locator(".pipeline-title").getByText("Stopped").waitFor();
     await page.getByRole("button", { name: "Start", exact: true }).click();

@@ -20,9 +20,9 @@ describe("connections", () => {
     await page.getByLabel("Name of column 2").fill("ordered_at");
     await page.getByLabel("Type of column 2").selectOption("timestamp");
     await page.getByRole("button", { name: "Next" }).click();
-    await page.getByLabel("Name").fill("1orders");
+    await page.getByLabel("Name", { exact: true }).fill("1orders");
     await page.getByText("Begin with a letter or underscore").waitFor();
-    await page.getByLabel("Name").fill("new_orders");
+    await page.getByLabel("Name", { exact: true }).fill("new_orders");
     await page.getByRole("button", { name: "Test", exact: true }).click();
     await page.getByText("The connection works").waitFor();
     await page.getByRole("button", { name: "Create", exact: true }).click();
@@ -33,7 +33,7 @@ describe("connections", () => {
     const { page } = await open("/connections/new/impulse");
     await page.getByLabel("event_rate").fill("10");
     await page.getByRole("button", { name: "Next" }).click();
-    await page.getByLabel("Name").waitFor();
+    await page.getByLabel("Name", { exact: true }).waitFor();
   }).timeout(TEST_MS);
 
   it("show their columns and statement, and are deleted unless used", async () => {

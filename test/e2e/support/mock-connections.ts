@@ -13,7 +13,8 @@ function connector(
   formatted: boolean,
   fixed: readonly object[] = [],
 ) {
-  const schema = { type: "object", properties, required, additionalProperties: false };
+  const type = { type: "string", enum: ["source", "sink"], description: "What the table is used as." };
+  const schema = { type: "object", properties: { type, ...properties }, required: ["type", ...required], additionalProperties: false };
   return {
     id,
     name: id,

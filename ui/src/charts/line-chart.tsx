@@ -105,7 +105,7 @@ function chartOptions(
         values: (_, splits) => splits.map((seconds) => formatClock(seconds * 1e6).slice(0, 5)),
         grid: { show: false },
       },
-      { ...axis, size: 46, space: 28, values: (_, splits) => splits.map(format) },
+      { ...axis, size: 46, space: 22, values: (_, splits) => splits.map(format) },
     ],
     series: [
       {},

@@ -71,11 +71,16 @@ function withUse(draft: WizardDraft, table: JsonSchema, tableType: ConnectionTyp
   return { ...draft, tableType, config, schema: { ...draft.schema, columns } };
 }
 
-/** The schema without options that make no sense for this use. */
+/** Options of every source that say when its rows happened. */
+const TIME_OPTIONS = ["event_time_field", "watermark_field", "idle_micros"];
+
+/** The schema without options that make no sense for this use, and without the use itself, which is chosen above the form. */
 export function optionsFor(schema: JsonSchema, use: ConnectionType): JsonSchema {
-  const properties = Object.entries(schema.properties ?? {}).filter(([name, option]) => {
+  const fits = ([name, option]: readonly [string, JsonSchema]) => {
+    if (name === "type") return false;
     if (option.uses !== undefined) return option.uses.includes(use);
-    return use === "source" ? !name.startsWith("sink.") : !name.startsWith("source.");
-  });
-  return { ...schema, properties: Object.fromEntries(properties) };
+    return use === "source" ? !name.startsWith("sink.") : !name.startsWith("source.") && !TIME_OPTIONS.includes(name);
+  };
+  const properties = Object.fromEntries(Object.entries(schema.properties ?? {}).filter(fits));
+  return { ...schema, properties, required: (schema.required ?? []).filter((name) => name in properties) };
 }
