@@ -19,7 +19,7 @@ const SCALE = Number(process.env["WADI_FUZZ_SCALE"] ?? 1);
 const TEXT = { kind: "text" } as const;
 
 describe("JSON encoder", function () {
-  this.timeout(60_000 * SCALE);
+  this.timeout(180_000 * SCALE);
 
   const outputs: readonly Format[] = [
     JSON_FORMAT,
