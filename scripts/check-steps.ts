@@ -143,6 +143,7 @@ export const steps: readonly Step[] = [
   { name: "types-ui", run: () => typesOf("ui", interfaceFiles()) },
   { name: "golden", run: tests("golden") },
   { name: "oracle", run: tests("oracle") },
+  { name: "simulation", run: tests("simulation") },
   { name: "tidy", run: tests("tidy") },
   { name: "layers", run: layers },
   { name: "unused", run: unused },

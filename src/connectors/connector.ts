@@ -83,6 +83,8 @@ export interface ByteSource {
   watermark(): { readonly ns: bigint; readonly partition: number } | undefined | "end";
   /** Splits of this subtask as of the rows consumed so far; finished ones included, so that they are not read again. */
   positions(): readonly SplitPosition[];
+  /** Bytes that are known to be there and not consumed yet; absent: nobody knows. Asked some times a second. */
+  lagBytes?(): number;
   /** How to say position `position` of partition `partition` to a person: `file "bids.ndjson" at byte 1032`. */
   describe(partition: number, position: bigint): string;
   close(): Promise<void>;

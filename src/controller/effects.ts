@@ -193,7 +193,7 @@ export class JobEffects {
       artifact: job.artifact ?? "",
       controllers: endpoints,
       runToken: this.#token?.fence === run.fence ? this.#token.token : makeRunToken(),
-      environment,
+      environment: { ...environment, WADI_PIPELINE_ID: pipeline.id },
       secrets: [],
       overrides,
     };

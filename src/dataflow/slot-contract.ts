@@ -113,6 +113,8 @@ export interface VertexProgress {
   readonly queueBytes: number;
   /** Time it was not fed, since the slot's start, because what is behind it had no room. */
   readonly blockedMs: number;
+  /** Bytes that a source knows to be unread; undefined: it does not know, or it is no source. */
+  readonly lagBytes?: number | undefined;
 }
 
 /** A slot, as of now. */

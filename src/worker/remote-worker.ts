@@ -77,7 +77,7 @@ export class RemoteWorker implements Service {
   constructor(options: RemoteWorkerOptions) {
     this.#options = options;
     const { config, clock, endpoints, fence, release, random, logger, metrics } = options;
-    this.#metrics = new WorkerMetrics(metrics, fence, clock);
+    this.#metrics = new WorkerMetrics(metrics, fence, options.pipelineId, clock);
     this.#admin = new AdminServer({ name: "worker", release, config, metrics, status: () => this.#status() });
     const limits = { pauseMs: config["worker.controller-absence-limit"], orphanMs: config["worker.orphan-timeout"] };
     this.#lease = new Lease(limits, clock.elapsedMs());

@@ -9,7 +9,7 @@ import { BEFORE_TIME, END_OF_TIME } from "../dataflow/watermark.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { Program } from "../program/program.ts";
 
-const LABELS = ["job_id", "run_fence", "node_id", "subtask_idx", "operator_name"] as const;
+const LABELS = ["pipeline_id", "job_id", "run_fence", "node_id", "subtask_idx", "operator_name"] as const;
 type Label = (typeof LABELS)[number];
 type Labels = Record<Label, string>;
 
@@ -45,18 +45,21 @@ interface Seen {
 export class WorkerMetrics {
   readonly #clock: Clock;
   readonly #fence: RunFence;
+  readonly #pipelineId: string;
   readonly #totals: ReadonlyMap<keyof typeof TOTALS, Counter<Label>>;
   readonly #levels: ReadonlyMap<keyof typeof LEVELS, Gauge<Label>>;
   readonly #backpressure: Gauge<Label>;
   readonly #watermarkLag: Gauge<Label>;
+  readonly #sourceLag: Gauge<Label>;
   readonly #phases: Histogram<Label | "phase">;
   readonly #seen = new Map<string, Seen>();
   #program: Program | undefined;
 
-  /** Registers all metrics with `registry`. */
-  constructor(registry: Registry, fence: RunFence, clock: Clock) {
+  /** Registers all metrics with `registry`; `pipelineId` is "" if nobody told it. */
+  constructor(registry: Registry, fence: RunFence, pipelineId: string, clock: Clock) {
     this.#clock = clock;
     this.#fence = fence;
+    this.#pipelineId = pipelineId;
     const registers = [registry];
     this.#totals = new Map(
       entriesOf(TOTALS).map(([name, [help]]) => [name, new Counter({ name, help, labelNames: LABELS, registers })] as const),
@@ -70,6 +73,7 @@ export class WorkerMetrics {
       "share of the time that a vertex was not fed because what is behind it had no room",
     );
     this.#watermarkLag = gauge("wadi_worker_watermark_lag_seconds", "wall time less the event time that the vertex has reached");
+    this.#sourceLag = gauge("wadi_worker_source_lag_bytes", "bytes that a source knows to be unread");
     this.#phases = new Histogram({
       name: "wadi_worker_checkpoint_phase_seconds",
       help: "time of a checkpoint's phases: alignment, snapshot, upload, stage, commit",
@@ -108,13 +112,15 @@ export class WorkerMetrics {
     for (const [name, gauge] of this.#levels) gauge.set(labels, LEVELS[name][1](progress));
     const share = before === undefined ? 0 : (progress.blockedMs - before.progress.blockedMs) / Math.max(1, atMs - before.atMs);
     this.#backpressure.set(labels, Math.min(1, Math.max(0, share)));
-    const { watermarkNs } = progress;
+    const { watermarkNs, lagBytes } = progress;
+    if (lagBytes !== undefined) this.#sourceLag.set(labels, lagBytes);
     if (watermarkNs === BEFORE_TIME || watermarkNs === END_OF_TIME) this.#watermarkLag.remove(labels);
     else this.#watermarkLag.set(labels, Number(this.#clock.nowNs() - watermarkNs) / NS_PER_SECOND);
   }
 
   #labels(vertex: number, subtask: number): Labels {
     return {
+      pipeline_id: this.#pipelineId,
       job_id: this.#fence.jobId,
       run_fence: String(this.#fence.fence),
       node_id: String(vertex),

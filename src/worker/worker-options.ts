@@ -14,6 +14,8 @@ export const WORKER_EXIT = { done: 0, failed: 1, refused: 3, orphaned: 4 } as co
 /** See the file's comment. */
 export interface RemoteWorkerOptions {
   readonly fence: RunFence;
+  /** "pl_…", for metrics; "" if nobody told it. */
+  readonly pipelineId: string;
   /** "wk_…". */
   readonly workerId: string;
   /** Slots it offers, from 1. */

@@ -255,9 +255,9 @@ describe("a worker process under a controller", function () {
     expect(await status.json()).to.include({ status: "ok", phase: "runs", worker: "wk_a" });
     const metrics = await (await fetch(`${base}/metrics`)).text();
     expect(metrics).to.match(
-      /wadi_worker_messages_sent\{job_id="job_test",run_fence="1",node_id="0",subtask_idx="0",operator_name="[^"]+"\} [1-9]/,
+      /wadi_worker_messages_sent\{pipeline_id="",job_id="job_test",run_fence="1",node_id="0",subtask_idx="0",operator_name="[^"]+"\} [1-9]/,
     );
-    for (const name of ["backpressure", "tx_queue_size", "state_bytes", "bytes_recv"]) {
+    for (const name of ["backpressure", "tx_queue_size", "state_bytes", "bytes_recv", "source_lag_bytes"]) {
       expect(metrics, name).to.include(`wadi_worker_${name}{`);
     }
   });

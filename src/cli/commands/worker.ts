@@ -70,7 +70,7 @@ export async function worker(overrides: WorkerOverrides, { config }: LoadedConfi
 
 type Identity = Pick<
   RemoteWorkerOptions,
-  "fence" | "workerId" | "slots" | "endpoints" | "credential" | "credentialKind" | "handle" | "machine" | "memoryLimitBytes"
+  "fence" | "pipelineId" | "workerId" | "slots" | "endpoints" | "credential" | "credentialKind" | "handle" | "machine" | "memoryLimitBytes"
 >;
 
 function readIdentity(env: Environment, config: Config): Identity {
@@ -78,6 +78,7 @@ function readIdentity(env: Environment, config: Config): Identity {
   const { WADI_WORKER_ID: given = "", WADI_CONTROLLER_ENDPOINTS: endpoints = config["controller-endpoint"] } = env;
   return {
     fence: { jobId: required(env, "WADI_JOB_ID"), runId: required(env, "WADI_RUN_ID"), fence: integerOf(env, "WADI_RUN_FENCE") ?? 0n },
+    pipelineId: env["WADI_PIPELINE_ID"] ?? "",
     workerId: isId("worker", given) ? given : makeId("worker", systemRandom),
     slots: Number(slots),
     endpoints: endpoints.split(",").map((endpoint) => endpoint.trim().replace(/^https?:\/\//, "")),

@@ -136,6 +136,11 @@ export class FilesSource implements ByteSource {
     return watermark === "end" && this.#spec.unbounded ? undefined : watermark;
   }
 
+  /** Of compressed files nothing is known before their end. */
+  lagBytes(): number {
+    return this.#blocks.reduce((sum, { done, compressed, end, offset }) => sum + (done || compressed ? 0 : Math.max(0, end - offset)), 0);
+  }
+
   positions(): readonly SplitPosition[] {
     return this.#blocks.map(toPosition);
   }

@@ -35,6 +35,7 @@ export function vertexProgress({ id, channels, inputs }: VertexTopology, parts: 
     bytesOut: sumOver(out, ports.sentBytes) + (sink?.bytes ?? 0),
     queueBytes: sumOver(out, ports.waitingBytes) + (sink?.pendingBytes ?? 0),
     blockedMs: backpressure.ofVertex(id),
+    lagBytes: source?.lagBytes,
   };
 }
 

@@ -40,6 +40,8 @@ export interface SourceTask {
   readonly lastRows: number;
   /** Bytes of input scanned so far; 0 for a generator. */
   readonly bytes: number;
+  /** Bytes known to be unread; undefined: nobody knows. */
+  readonly lagBytes: number | undefined;
   /** Reads at most `maxRows` ≥ 1 rows into the module; returns its status. */
   step(maxRows: number): number;
   /** Tells the connector how far the module came, so that `positions` and `watermark` hold. Before every barrier. */
@@ -161,6 +163,10 @@ class ByteSourceTask implements SourceTask {
     throw internalError("invariant", `no whole row in ${chunk.end - chunk.base} bytes, ${this.#fruitless} reads in a row, ${where}`);
   }
 
+  get lagBytes(): number | undefined {
+    return this.#source.lagBytes?.();
+  }
+
   settle(): void {
     const chunk = this.#chunk;
     if (chunk === undefined) return;
@@ -195,6 +201,7 @@ class EventSourceTask implements SourceTask {
   idle = false;
   lastRows = 0;
   readonly bytes = 0;
+  readonly lagBytes = undefined;
   readonly #source: EventSource;
   readonly #owner: SourceTaskOwner;
   readonly #stop = new AbortController();
