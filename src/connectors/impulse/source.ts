@@ -35,7 +35,8 @@ interface Split {
   watermarkNs: bigint | undefined;
 }
 
-const POLL_MS = 5;
+/** Shortest and longest time between two looks: fast events come in batches, slow ones cost nothing in between. */
+const POLL_MS = { least: 5, most: 1_000 } as const;
 
 /** A source of numbered events. */
 export class PacedEvents implements EventSource {
@@ -100,6 +101,14 @@ export class PacedEvents implements EventSource {
     return this.#startedAt + BigInt(Math.floor((elapsedMs * this.#spec.eventsPerSecond) / 1000));
   }
 
+  /** Milliseconds until the rate allows the next event. */
+  #nextInMs(): number {
+    const { eventsPerSecond } = this.#spec;
+    if (eventsPerSecond === undefined) return 0;
+    const events = Number(this.#slowest().next - this.#startedAt) + 1;
+    return Math.ceil((events * 1000) / eventsPerSecond - (this.#clock.elapsedMs() - this.#startedMs));
+  }
+
   produced(count: number, watermarkNs: bigint | undefined): void {
     const split = this.#slowest();
     split.next += BigInt(count) * BigInt(split.stride);
@@ -108,7 +117,7 @@ export class PacedEvents implements EventSource {
   }
 
   async wait(signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(POLL_MS, signal);
+    await this.#clock.sleep(Math.min(POLL_MS.most, Math.max(POLL_MS.least, this.#nextInMs())), signal);
   }
 
   watermark(): { readonly ns: bigint; readonly partition: number } | undefined | "end" {
