@@ -25,6 +25,7 @@ describe("the editor", () => {
       .to.contain('Did you mean "highest"?')
       .and.to.contain("2:3");
     await problem.click();
+    await page.locator(".cm-editor.cm-focused").waitFor();
     await page.keyboard.insertText("highest");
     await page.getByText("No problems").waitFor();
     expect(await page.locator(".cm-content").textContent())

@@ -2,6 +2,7 @@
  * What belongs to no page: token, theme, an API that is away, hidden tabs, keyboard.
  */
 import { expect } from "chai";
+import { eventually } from "../support/eventually.ts";
 import { needsMock, TEST_MS } from "./support/mock-session.ts";
 
 const TOKEN = "a-token-of-this-session";
@@ -81,12 +82,16 @@ describe("the session", () => {
     const background = () => page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
     const dark = await background();
     await page.getByText("Light", { exact: true }).click();
-    await page.waitForFunction("document.documentElement.dataset.theme === 'light'");
-    const light = await background();
-    expect(light).to.not.equal(dark);
+    // Colours change over some milliseconds: two looks that agree.
+    const settled = async (): Promise<string | undefined> => {
+      const seen = await background();
+      await page.waitForTimeout(200);
+      return seen !== dark && seen === (await background()) ? seen : undefined;
+    };
+    const light = await eventually("the background is light", settled);
     await page.reload();
     await page.getByText("Appearance").waitFor();
-    expect(await background()).to.equal(light);
+    expect(await eventually("the background is light again", settled)).to.equal(light);
   }).timeout(TEST_MS);
 
   it("can be used by keyboard: tabs by arrows, dialogs close on Esc and give the focus back", async () => {
