@@ -11,6 +11,7 @@
  *   specification can never be met (`invalid-config`) or access is refused (`permission-denied`), and the job fails with the text.
  */
 import type { JobId, NodeId, PipelineId, RunId, WorkerId } from "../core/ids.ts";
+import type { LogPiece, LogQuery, SchedulerPlan, SchedulerView } from "./view.ts";
 
 /** A run of a job: its fence grows with every run of the job, from 1. */
 export interface RunKey {
@@ -111,13 +112,39 @@ export type SchedulerEvent =
   | { readonly kind: "placement"; readonly run: RunKey; readonly missing: number; readonly reason: string }
   /** Workers on a machine have to leave it; `deadlineMs`: then they are killed; undefined: no limit is known. */
   | { readonly kind: "drain"; readonly node: NodeId | string; readonly runs: readonly RunKey[]; readonly deadlineMs: number | undefined }
+  /** Something for the timeline of the run, as the outside system tells it: an evaluation, a task's event. Never said twice. */
+  | {
+      readonly kind: "told";
+      readonly run: RunKey;
+      /** Of the worker it is about; undefined: of the run as a whole. */
+      readonly handle: string | undefined;
+      /** What it is about in the outside system's words: "evaluation", "allocation", "task", "pod", "process". */
+      readonly about: string;
+      readonly level: "error" | "warn" | "info";
+      /** One line. */
+      readonly message: string;
+      /** Wall time by the outside system's clock. */
+      readonly atMs: number;
+    }
   /** Events may have been missed: the observer lists what it cares for. */
   | { readonly kind: "resync" };
+
+/** Checks what a worker shows to prove that it is the one that the outside system placed for a run. */
+export interface WorkerIdentityVerifier {
+  /**
+   * Resolves if `token` is valid now, made for Wadi, and belongs to the worker `handle` of `run`. Throws `permission-denied` with the reason in
+   * words otherwise, and `connection-lost` with `retry: "backoff"` if the outside system's keys cannot be read. The token is never logged.
+   */
+  verify(run: RunKey, handle: string, token: string): Promise<void>;
+}
 
 /** Starts and stops workers: see the file's comment for what holds for all methods. */
 export interface Scheduler {
   /** One of the values of the setting `controller.scheduler`. */
   readonly name: string;
+
+  /** Present where the outside system gives each worker an identity: a worker must then show it besides the run token. */
+  readonly identities?: WorkerIdentityVerifier | undefined;
 
   /**
    * Asks for workers with `spec.slots` slots together. Called again with the same job and fence it starts nothing more and answers as before,
@@ -145,6 +172,24 @@ export interface Scheduler {
    * told once it is back.
    */
   observe(listener: (event: SchedulerEvent) => void): () => void;
+
+  /**
+   * What `startWorkers` would submit and whether it would be placed now. Starts nothing, changes nothing; may be asked for a run that was
+   * started. Throws `invalid-config` for a specification that can never be met.
+   */
+  plan(spec: RunSpec): Promise<SchedulerPlan>;
+
+  /**
+   * Output of a worker, by its handle, also after its end for as long as the outside system keeps it. Throws `not-found` if it keeps none
+   * (any more), and `connection-lost` with `retry: "backoff"` if the machine that has it does not answer.
+   */
+  logs(handle: string, query: LogQuery): AsyncIterable<LogPiece>;
+
+  /**
+   * What people are shown. From what is known: it asks the outside system for no more than what has changed, and never throws: an outside
+   * system that does not answer shows as `link` "down" with what was known last.
+   */
+  view(): Promise<SchedulerView>;
 
   /**
    * Lets go of everything in this process: connections, timers, observers. Workers go on, except those that cannot outlive the process
