@@ -1,18 +1,14 @@
 /** `wadi controller`: a controller as a process. Of several one leads; the others stand by. Ending it leaves workers as they are. */
 import { Controller } from "../../controller/controller.ts";
 import { systemClock } from "../../core/clock.ts";
-import type { Config, LoadedConfig } from "../../core/config.ts";
-import { userError } from "../../core/errors.ts";
-import type { Logger } from "../../core/log.ts";
+import type { LoadedConfig } from "../../core/config.ts";
 import { systemRandom } from "../../core/prng.ts";
 import { openDatabase } from "../../db/connection.ts";
-import type { Scheduler } from "../../scheduler/scheduler.ts";
 import { levelOf, openCompiler } from "../compile.ts";
 import { awaitDatabase, databaseOptions } from "../database.ts";
-import { TermScheduler } from "../process-scheduler.ts";
 import { release } from "../release.ts";
+import { makeScheduler } from "../schedulers.ts";
 import { type ProcessParts, runProcess } from "../service-process.ts";
-import { configuredStateFolder } from "../state-folder.ts";
 
 /** Runs the command to its end; the exit code. */
 export async function controller(loaded: LoadedConfig): Promise<number> {
@@ -54,10 +50,4 @@ export async function controller(loaded: LoadedConfig): Promise<number> {
     await compiler.close();
     await db.destroy();
   }
-}
-
-function makeScheduler(config: Config, logger: Logger): Scheduler {
-  const name = config["controller.scheduler"];
-  if (name === "process") return new TermScheduler(config, configuredStateFolder(config), logger);
-  throw userError("unsupported", `controller.scheduler "${name}" is not supported yet`, { hint: 'Use "process".' });
 }

@@ -1,0 +1,18 @@
+/** Makes the scheduler that the setting `controller.scheduler` names. What each needs of the settings is read in a file beside this one. */
+import type { Config } from "../core/config.ts";
+import { userError } from "../core/errors.ts";
+import type { Logger } from "../core/log.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import { TermScheduler } from "./process-scheduler.ts";
+import { configuredStateFolder } from "./state-folder.ts";
+
+/** The configured scheduler. Throws `unsupported` for one that this command cannot make. */
+export function makeScheduler(config: Config, logger: Logger): Scheduler {
+  const name = config["controller.scheduler"];
+  switch (name) {
+    case "process":
+      return new TermScheduler(config, configuredStateFolder(config), logger);
+    default:
+      throw userError("unsupported", `controller.scheduler "${name}" is not supported yet`, { hint: 'Use "process".' });
+  }
+}
