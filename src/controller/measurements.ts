@@ -14,6 +14,9 @@ export interface SubtaskSample {
   readonly bad: number;
   readonly rows_in_per_s: number;
   readonly rows_out_per_s: number;
+  /** Over channels and at sources and sinks: inside a slot no bytes move. */
+  readonly bytes_in_per_s: number;
+  readonly bytes_out_per_s: number;
   /** Share of the time since the last sample in which it was not fed for want of room behind it, 0 … 1. */
   readonly backpressure: number;
   /** Bytes that wait on its outgoing edges. */
@@ -80,6 +83,8 @@ function sampleVertex(subtask: number, now: VertexProgress, before: VertexProgre
     bad: Number(now.bad),
     rows_in_per_s: rate(now.rowsIn, before?.rowsIn, elapsedMs),
     rows_out_per_s: rate(now.rowsOut, before?.rowsOut, elapsedMs),
+    bytes_in_per_s: rate(now.bytesIn, before?.bytesIn, elapsedMs),
+    bytes_out_per_s: rate(now.bytesOut, before?.bytesOut, elapsedMs),
     backpressure: share(now.blockedMs, before?.blockedMs, elapsedMs),
     queue_bytes: Number(now.queueBytes),
     state_bytes: Number(now.stateBytes),

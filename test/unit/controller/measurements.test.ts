@@ -23,6 +23,12 @@ describe("measurements", () => {
     expect(sample.slots.map(({ blocked }) => blocked)).to.deep.equal([0.25, 0]);
   });
 
+  it("count bytes that move between processes or in from outside", () => {
+    const before = new Map([[0, heard(1_000, 0, { bytesIn: 10n, bytesOut: 0n })]]);
+    const [operator] = sampleRun([heard(3_000, 0, { bytesIn: 2_010n, bytesOut: 500n })], before).operators;
+    expect([operator?.subtasks[0]?.bytes_in_per_s, operator?.subtasks[0]?.bytes_out_per_s]).to.deep.equal([1_000, 250]);
+  });
+
   it("are not negative when a slot's counters begin anew", () => {
     const before = new Map([[0, heard(0, 0, { rowsIn: 1_000n, blockedMs: 900n })]]);
     const [operator] = sampleRun([heard(1_000, 0, { rowsIn: 5n, blockedMs: 1n })], before).operators;
