@@ -64,6 +64,18 @@ export class TermScheduler implements Scheduler {
     return this.#term().listWorkers(...words);
   }
 
+  plan(...words: Parameters<Scheduler["plan"]>) {
+    return this.#term().plan(...words);
+  }
+
+  logs(...words: Parameters<Scheduler["logs"]>) {
+    return this.#term().logs(...words);
+  }
+
+  view() {
+    return this.#term().view();
+  }
+
   async shutdown(): Promise<void> {
     await this.#current?.shutdown();
   }

@@ -54,6 +54,8 @@ export interface RunSpec extends RunKey {
   readonly controllers: readonly string[];
   /** What workers log in with. Made for this run. Handed over by the safest means the outside system has; never shown, never in a job spec. */
   readonly runToken: string;
+  /** Authority of controllers' certificates, PEM, for WADI_CONTROLLER_CA_FILE; absent: they are dialled as the worker's own settings say. No secret. */
+  readonly controllerCa?: string | undefined;
   /** Plain settings. A name that looks like a secret's is refused with `invalid-config`. */
   readonly environment: Readonly<Record<string, string>>;
   readonly secrets: readonly SecretReference[];
@@ -206,6 +208,8 @@ export interface WorkerLaunch extends RunKey {
   readonly controllers: readonly string[];
   /** Handed to the worker in a file of mode 0600 or in memory; never as argument or in the environment. */
   readonly runToken: string;
+  /** As `RunSpec.controllerCa`. */
+  readonly controllerCa?: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
   /** Bytes it may use. */
   readonly memoryBytes: number;
@@ -224,10 +228,8 @@ export interface LaunchedWorker {
 }
 
 /**
- * Starts workers on this machine: what the process, node and embedded schedulers are given, wired in `cli/` because a scheduler may not import
- * the worker.
- *
- * @public No scheduler of this folder takes one yet: the unused-code check is told to leave it.
+ * Starts workers on this machine: what the process and embedded schedulers and the node daemon are given, wired in `cli/` because a scheduler
+ * may not import the worker.
  */
 export interface WorkerLauncher {
   /**
@@ -238,4 +240,10 @@ export interface WorkerLauncher {
 
   /** Workers that an earlier process of this scheduler launched and that still run, found by its record. Empty if none can outlive it. */
   adopt(): Promise<readonly { readonly launch: Omit<WorkerLaunch, "runToken">; readonly worker: LaunchedWorker }[]>;
+
+  /** How workers are started here, for people: one command line without secrets, or a sentence. */
+  describe(launch: Omit<WorkerLaunch, "runToken" | "worker">): string;
+
+  /** Output of a worker that was launched here, as `Scheduler.logs` says. Throws `not-found` once nothing of it is kept. */
+  logs(worker: WorkerId, query: LogQuery): AsyncIterable<LogPiece>;
 }

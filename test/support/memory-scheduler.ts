@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/core/assert.ts";
-import { internalError } from "../../src/core/errors.ts";
+import { externalError, internalError } from "../../src/core/errors.ts";
 import type { JobId, RunId } from "../../src/core/ids.ts";
 import { sizeWorkers } from "../../src/scheduler/placement.ts";
 import type {
@@ -17,6 +17,7 @@ import type {
   WorkerExit,
   WorkerView,
 } from "../../src/scheduler/scheduler.ts";
+import type { LogPiece, LogQuery, RunView, SchedulerPlan, SchedulerView } from "../../src/scheduler/view.ts";
 
 interface MemoryRun {
   readonly spec: RunSpec;
@@ -48,8 +49,8 @@ export class MemoryCluster {
       if (isDeepStrictEqual(essence(known.spec), essence(spec))) return { kind: "accepted", workers: known.workers };
       throw internalError("already-exists", `run ${spec.run} of job ${spec.job} was started with another specification`);
     }
-    const used = this.list().reduce((sum, { phase, slots }) => sum + (phase === "exited" ? 0 : slots), 0);
-    if (used + spec.slots > this.capacity) return { kind: "not-enough-slots", needed: spec.slots, available: this.capacity - used };
+    const available = this.capacity - this.usedSlots;
+    if (spec.slots > available) return { kind: "not-enough-slots", needed: spec.slots, available };
     this.#fences.set(spec.job, { fence: spec.fence, stopped: false });
     const sizes = sizeWorkers(spec.slots, spec.slotsPerWorker);
     this.#runs.set(key, { spec, workers: sizes.length });
@@ -70,6 +71,49 @@ export class MemoryCluster {
       if (mode.kind === "graceful" && worker.phase === "running") this.#change({ ...worker, phase: "stopping" });
       else this.exit(worker.handle, { code: undefined, signal: "SIGKILL", outOfMemory: false, reason: "stopped" });
     }
+  }
+
+  get usedSlots(): number {
+    return this.list().reduce((sum, { phase, slots }) => sum + (phase === "exited" ? 0 : slots), 0);
+  }
+
+  plan(spec: RunSpec): SchedulerPlan {
+    const available = this.capacity - this.usedSlots;
+    const fits = this.#runs.has(`${spec.job}/${spec.fence}`) || spec.slots <= available;
+    const workers = sizeWorkers(spec.slots, spec.slotsPerWorker).length;
+    const reason = fits ? "" : `${spec.slots} slots are needed and ${available} are free`;
+    return { text: `${workers} workers`, format: "text", workers, missing: fits ? 0 : workers, reason, warnings: [] };
+  }
+
+  /** What a worker has said: the same for all. */
+  output(handle: string): Uint8Array {
+    if (!this.#workers.has(handle)) throw externalError("not-found", `nothing is known of worker "${handle}"`, { retry: "never" });
+    return new TextEncoder().encode("ready\n");
+  }
+
+  view(): SchedulerView {
+    const workers = this.list();
+    const runs = [...this.#runs.values()].map(({ spec, workers: wanted }): RunView => {
+      const own = workers.filter(({ job, fence }) => job === spec.job && fence === spec.fence);
+      const missing = own.filter(({ phase }) => phase === "placing").length;
+      const [job, run, fence] = [spec.job, spec.run, spec.fence];
+      const reason = missing === 0 ? "" : "waits for a machine";
+      const status = own.every(({ phase }) => phase === "exited") ? "ended" : "running";
+      const times = { waitingSinceMs: missing === 0 ? undefined : 0, submittedAtMs: 0 };
+      return { job, run, fence, name: run, workers: wanted, missing, reason, status, ...times, link: undefined };
+    });
+    const slots = { total: this.capacity, used: this.usedSlots };
+    const texts = { address: "", pool: "", zone: "", release: "", attributes: {}, link: undefined };
+    const node = {
+      id: "machine-1",
+      name: "machine-1",
+      state: "ready",
+      drainDeadlineMs: undefined,
+      cpu: undefined,
+      memory: undefined,
+    } as const;
+    const place = { link: "live", trouble: "", version: "", place: {}, syncedAtMs: 0, services: [] } as const;
+    return { scheduler: "memory", ...place, nodes: [{ ...node, ...texts, slots }], runs, workers };
   }
 
   list(): WorkerView[] {
@@ -137,6 +181,25 @@ export class MemoryScheduler implements Scheduler {
     const end = this.#cluster.subscribe(listener);
     this.#ends.add(end);
     return end;
+  }
+
+  async plan(spec: RunSpec): Promise<SchedulerPlan> {
+    this.#check();
+    return this.#cluster.plan(spec);
+  }
+
+  async *logs(handle: string, { stream, tailBytes, follow, signal }: LogQuery): AsyncIterable<LogPiece> {
+    this.#check();
+    const output = this.#cluster.output(handle);
+    const offset = tailBytes === 0 ? 0 : Math.max(0, output.length - tailBytes);
+    if (stream === "stdout") yield { stream, offset, data: output.subarray(offset) };
+    const ended = () => this.#cluster.list().some((worker) => worker.handle === handle && worker.phase === "exited");
+    while (follow && !signal.aborted && !ended()) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async view(): Promise<SchedulerView> {
+    this.#check();
+    return this.#cluster.view();
   }
 
   async shutdown(): Promise<void> {

@@ -5,6 +5,7 @@
 import { expect } from "chai";
 import type { JobId, PipelineId, RunId } from "../../src/core/ids.ts";
 import type { RunKey, RunSpec, Scheduler, SchedulerEvent, WorkerView } from "../../src/scheduler/scheduler.ts";
+import type { LogPiece } from "../../src/scheduler/view.ts";
 import { rejection } from "./rejection.ts";
 
 /** An outside system for one test. */
@@ -13,6 +14,10 @@ export interface SchedulerStage {
   readonly capacity: number;
   /** A scheduler on it; called again: another one, as after a restart of the controller. */
   open(): Promise<Scheduler>;
+  /** What each worker says first, on stdout; "ready\n" (test/support/idle-worker.mjs) if absent. */
+  readonly greeting?: string;
+  /** False where workers end with their scheduler (threads); true if absent. */
+  readonly workersOutlive?: boolean;
   /** Waits until what was accepted has happened: workers run, those told to end have ended. */
   settle(): Promise<void>;
   /** Ends a worker from outside, as a crash would. */
@@ -35,7 +40,7 @@ export function sampleSpec(slots: number, fence = 1n, job: JobId = JOB): RunSpec
     resources: { cpuMillis: 1000, memoryBytes: 2 ** 28 },
     artifact: "ab",
     controllers: ["127.0.0.1:5116"],
-    runToken: "token",
+    runToken: "a-secret-of-the-run",
     environment: {},
     secrets: [],
     overrides: {},
@@ -46,6 +51,23 @@ const alive = (workers: readonly WorkerView[]) => workers.filter(({ phase }) => 
 const slotsOf = (workers: readonly WorkerView[]) => workers.reduce((sum, { slots }) => sum + slots, 0);
 const GRACEFUL = { kind: "graceful", deadlineMs: 5_000 } as const;
 const FORCE = { kind: "force" } as const;
+
+/** What a worker has said on stdout; `until`: at most until so many bytes are there. */
+async function readOutput(
+  scheduler: Scheduler,
+  handle: string,
+  { tailBytes = 0, follow = false, until = Number.POSITIVE_INFINITY },
+): Promise<{ readonly offset: number | undefined; readonly text: string }> {
+  const enough = new AbortController();
+  const pieces: LogPiece[] = [];
+  let bytes = 0;
+  for await (const piece of scheduler.logs(handle, { stream: "stdout", tailBytes, follow, signal: enough.signal })) {
+    pieces.push(piece);
+    bytes += piece.data.length;
+    if (bytes >= until) enough.abort();
+  }
+  return { offset: pieces[0]?.offset, text: Buffer.concat(pieces.map(({ data }) => data)).toString() };
+}
 
 /** The tests. */
 export function conformsToScheduler(make: () => Promise<SchedulerStage>): void {
@@ -81,7 +103,7 @@ export function conformsToScheduler(make: () => Promise<SchedulerStage>): void {
     scheduler = await stage.open();
     expect(await scheduler.startWorkers({ ...spec, runToken: "another", controllers: ["127.0.0.1:1"] })).to.deep.equal(first);
     await stage.settle();
-    expect(alive(await list())).to.have.length(2);
+    expect(alive(await list())).to.have.length(stage.workersOutlive === false ? 0 : 2);
   });
 
   it("refuses another specification for the same run", async () => {
@@ -151,6 +173,88 @@ export function conformsToScheduler(make: () => Promise<SchedulerStage>): void {
     expect(told.filter((phase) => phase === "exited")).to.have.length(1);
     expect(told.at(-1)).to.equal("exited");
     expect(alive(await list())).to.have.length(1);
+  });
+
+  it("plans what fits and what is missing, and starts nothing", async () => {
+    const fits = await scheduler.plan(sampleSpec(5));
+    expect(fits).to.include({ workers: 3, reason: "" });
+    expect(fits.missing ?? 0).to.equal(0);
+    expect(fits.text).to.not.include(sampleSpec(5).runToken);
+    const tooMuch = await scheduler.plan(sampleSpec(stage.capacity + 2));
+    if (tooMuch.missing !== undefined) {
+      expect(tooMuch.missing).to.be.greaterThan(0);
+      expect(tooMuch.reason).to.not.equal("");
+    }
+    await stage.settle();
+    expect(await list()).to.deep.equal([]);
+    // A plan is no start: its fence is not used up, and what runs may be planned again.
+    const spec = sampleSpec(stage.capacity);
+    expect((await scheduler.startWorkers(spec)).kind).to.equal("accepted");
+    expect((await scheduler.plan(spec)).missing ?? 0).to.equal(0);
+    await stage.settle();
+    expect(slotsOf(alive(await list()))).to.equal(stage.capacity);
+  });
+
+  it("gives a worker's output from the start and from the tail, also after its end", async () => {
+    const greeting = new TextEncoder().encode(stage.greeting ?? "ready\n");
+    await scheduler.startWorkers(sampleSpec(2));
+    await stage.settle();
+    const [worker] = await list();
+    if (worker === undefined) return expect.fail("no worker");
+    const { handle } = worker;
+    const first = await readOutput(scheduler, handle, { follow: true, until: greeting.length });
+    expect(first.offset).to.equal(0);
+    expect(first.text.slice(0, greeting.length)).to.equal(new TextDecoder().decode(greeting));
+    await stage.crash(worker);
+    await stage.settle();
+    const whole = await readOutput(scheduler, handle, {});
+    expect(whole.text.slice(0, greeting.length)).to.equal(new TextDecoder().decode(greeting));
+    const bytes = new TextEncoder().encode(whole.text).length;
+    const tail = await readOutput(scheduler, handle, { tailBytes: 3 });
+    expect(tail).to.deep.equal({ offset: bytes - 3, text: whole.text.slice(-3) });
+    // Whoever follows a worker that has ended is not kept waiting.
+    expect((await readOutput(scheduler, handle, { follow: true })).text).to.equal(whole.text);
+    await rejection(readOutput(scheduler, "no-such-worker", {}), "not-found");
+  });
+
+  it("shows its runs, workers and nodes", async () => {
+    const spec = sampleSpec(5);
+    await scheduler.startWorkers(spec);
+    await stage.settle();
+    const view = await scheduler.view();
+    expect(view.scheduler).to.equal(scheduler.name);
+    expect(view.link).to.be.oneOf(["live", "polling"]);
+    expect(view.syncedAtMs).to.be.a("number");
+    expect(view.nodes.length).to.be.greaterThan(0);
+    for (const { id, state } of view.nodes) expect({ named: id !== "", state }).to.deep.equal({ named: true, state: "ready" });
+    const runs = view.runs.filter(({ job }) => job === spec.job);
+    expect(runs.map(({ run, fence, workers, missing }) => ({ run, fence, workers, missing }))).to.deep.equal([
+      { run: spec.run, fence: 1n, workers: 3, missing: 0 },
+    ]);
+    const shown = view.workers.filter(({ job }) => job === spec.job).map(({ handle }) => handle);
+    expect(shown.sort()).to.deep.equal((await list()).map(({ handle }) => handle).sort());
+  });
+
+  it("tells each thing once, also across a restart of the controller", async () => {
+    const told = new Map<string, number>();
+    const listen = (event: SchedulerEvent): void => {
+      if (event.kind !== "told") return;
+      const key = JSON.stringify([event.run.job, String(event.run.fence), event.handle, event.about, event.message, event.atMs]);
+      told.set(key, (told.get(key) ?? 0) + 1);
+    };
+    scheduler.observe(listen);
+    await scheduler.startWorkers(sampleSpec(4));
+    await stage.settle();
+    await scheduler.startWorkers(sampleSpec(4));
+    await scheduler.shutdown();
+    scheduler = await stage.open();
+    scheduler.observe(listen);
+    await scheduler.startWorkers(sampleSpec(4));
+    const [victim] = alive(await list());
+    if (victim !== undefined) await stage.crash(victim);
+    await scheduler.stopWorkers(sampleSpec(4), FORCE);
+    await stage.settle();
+    expect([...told].filter(([, times]) => times > 1)).to.deep.equal([]);
   });
 
   it("tells an observer nothing after it has left", async () => {

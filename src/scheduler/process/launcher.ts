@@ -6,9 +6,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, copyFileSync, openSync, statSync, truncateSync } from "node:fs";
 import type { Clock } from "../../core/clock.ts";
-import { externalError, toAppError } from "../../core/errors.ts";
+import { type AppError, externalError, toAppError } from "../../core/errors.ts";
+import type { WorkerId } from "../../core/ids.ts";
 import type { LaunchedWorker, WorkerExit, WorkerLaunch, WorkerLauncher } from "../scheduler.ts";
+import type { LogPiece, LogQuery } from "../view.ts";
+import { readLog } from "./log-reader.ts";
 import { describeExit, findByEnvironment, identityOf, isRunning, oomKills, signalProcess } from "./processes.ts";
+import type { DescribedLaunch } from "./spec.ts";
 import { type ProcessIdentity, type RecordedLaunch, WorkerFolders, type WorkerRecord } from "./worker-folder.ts";
 
 /** What is run for a worker. */
@@ -72,6 +76,19 @@ export class ProcessLauncher implements WorkerLauncher {
       if (identity === undefined || !isRunning(identity)) return [];
       return [{ launch: record.launch, worker: this.#watch(record.launch, identity, this.#gone(identity)) }];
     });
+  }
+
+  describe({ slots, environment }: DescribedLaunch): string {
+    const { program, args } = this.#options.command;
+    const variables = Object.entries({ ...environment, WADI_TASK_SLOTS: String(slots) }).map(([name, value]) => `${name}=${value}`);
+    return [...variables, program, ...args].map(quoted).join(" ");
+  }
+
+  /** `stderr` is the worker's log, in JSON lines; `stdout` what the process says besides. */
+  logs(worker: WorkerId, query: LogQuery): AsyncIterable<LogPiece> {
+    if (!this.#folders.has(worker)) throw nothingKept(worker);
+    const path = query.stream === "stderr" ? this.#folders.logFile(worker) : this.#folders.outputFile(worker);
+    return readLog(path, query, { clock: this.#options.clock, ended: () => !this.#alive.has(worker) });
   }
 
   /** A controller that died between starting a process and writing its id down left it to be found by what it was told. */
@@ -163,4 +180,13 @@ export class ProcessLauncher implements WorkerLauncher {
       }
     }
   }
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function nothingKept(worker: string): AppError {
+  return externalError("not-found", `no output of worker "${worker}" is kept any more`, { retry: "never" });
 }

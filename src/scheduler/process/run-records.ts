@@ -28,6 +28,8 @@ export interface RecordedRun {
   /** Hash of its specification. */
   readonly essence: string;
   readonly workers: readonly RecordedWorker[];
+  /** Wall time at which it was started; undefined in records of earlier builds. */
+  readonly submittedAtMs: number | undefined;
 }
 
 /** What is known of a job. */
@@ -55,6 +57,7 @@ const jobSchema = z.object({
       run: z.string(),
       fence: z.string().transform(BigInt),
       essence: z.string(),
+      submittedAtMs: z.number().optional(),
       workers: z.array(z.object({ id: z.string(), slots: z.number(), handle: z.string().optional(), exit: exitSchema.optional() })),
     }),
   ),
@@ -77,12 +80,25 @@ export function forgetOldRuns(job: RecordedJob): RecordedJob {
   return { ...job, runs };
 }
 
-function isOver({ workers }: RecordedRun): boolean {
+/** Whether all its workers have exited. */
+export function isOver({ workers }: RecordedRun): boolean {
   return workers.every(({ exit }) => exit !== undefined);
 }
 
+/** Where records are kept. */
+export interface RunRecordStore {
+  /**
+   * Forgets jobs whose workers have all exited and of which nothing was written since `beforeMs` (wall time): nobody will ask for them again.
+   */
+  prune(beforeMs: number): void;
+  /** All jobs. A record that cannot be read is an error: forgetting a run could start it twice. */
+  read(): RecordedJob[];
+  /** Keeps the job's record instead of an older one. */
+  write(job: RecordedJob): void;
+}
+
 /** The files, in one folder. Everything throws `io`-like errors of the system in words. */
-export class RunRecords {
+export class RunRecords implements RunRecordStore {
   readonly #folder: string;
 
   /** `folder` is made when it is needed. */
@@ -90,7 +106,6 @@ export class RunRecords {
     this.#folder = folder;
   }
 
-  /** Forgets jobs whose workers have all exited and of which nothing was written since `beforeMs` (wall time): nobody will ask for them again. */
   prune(beforeMs: number): void {
     for (const { job, runs } of this.read()) {
       const path = join(this.#folder, `${job}.json`);
@@ -98,13 +113,13 @@ export class RunRecords {
     }
   }
 
-  /** All jobs. A file that cannot be read is an error: forgetting a run could start it twice. */
   read(): RecordedJob[] {
     return this.#names().map((name) => {
       const { version: _, ...found } = this.#readFile(join(this.#folder, name));
       const runs = found.runs.map((run) => ({
         ...run,
         run: run.run as RunId,
+        submittedAtMs: run.submittedAtMs,
         workers: run.workers.map(({ id, slots, handle, exit }) => ({
           id: id as WorkerId,
           slots,

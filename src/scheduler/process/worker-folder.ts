@@ -2,7 +2,7 @@
  * What is kept of a worker process on this machine: one folder per worker with its record (who it is, which process), its token (mode 0600,
  * gone with the process) and its logs. The record outlives the controller: its successor finds the process by id and start time.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { JobId, RunId, WorkerId } from "../../core/ids.ts";
@@ -52,6 +52,11 @@ export class WorkerFolders {
 
   path(worker: string): string {
     return join(this.#folder, worker);
+  }
+
+  /** Whether anything of the worker is kept. */
+  has(worker: string): boolean {
+    return existsSync(this.path(worker));
   }
 
   tokenFile(worker: string): string {
