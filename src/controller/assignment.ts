@@ -62,6 +62,7 @@ export function makeAssignment(
     settings: runSettings(plan),
     restore: restorePlan(plan),
     secrets: [],
+    dataTls: false,
   };
 }
 

@@ -291,7 +291,13 @@ export class Leader {
     if (job === undefined) throw fencedOut(0n, "the job does not exist any more");
     job.effects.admit(register, fence);
     const lease = { durationMs: WORKER_LEASE_MS, epochComplete: BigInt(job.stored.job.epoch), acknowledgedSequence: 0n };
-    return { lease, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, endpoints: this.#context.endpoints };
+    return {
+      lease,
+      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+      endpoints: this.#context.endpoints,
+      dataCertificate: "",
+      dataAuthority: "",
+    };
   }
 
   /** A worker is connected. */

@@ -135,6 +135,8 @@ export interface Assignment {
     | undefined;
   /** Secrets that connectors of this program refer to. */
   readonly secrets: readonly SecretRef[];
+  /** Whether workers speak TLS among themselves, with the certificates of their `Welcome`. */
+  readonly dataTls: boolean;
 }
 
 function createBaseWorkerPeer(): WorkerPeer {
@@ -762,6 +764,7 @@ function createBaseAssignment(): Assignment {
     settings: undefined,
     restore: undefined,
     secrets: [],
+    dataTls: false,
   };
 }
 
@@ -800,6 +803,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     for (const v of message.secrets) {
       SecretRef.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.dataTls !== false) {
+      writer.uint32(88).bool(message.dataTls);
     }
     return writer;
   },
@@ -907,6 +913,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.secrets.push(SecretRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.dataTls = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -942,6 +956,7 @@ export const Assignment: MessageFns<Assignment> = {
       ? RestorePlan.fromPartial(object.restore)
       : undefined;
     message.secrets = object.secrets?.map((e) => SecretRef.fromPartial(e)) || [];
+    message.dataTls = object.dataTls ?? false;
     return message;
   },
 };

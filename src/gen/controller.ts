@@ -136,7 +136,16 @@ export interface Register {
   /** Memory the container may use, bytes; 0 if unlimited. */
   readonly memoryLimitBytes: bigint;
   /** Absent on a first registration. */
-  readonly resumption: Resumption | undefined;
+  readonly resumption:
+    | Resumption
+    | undefined;
+  /**
+   * The signed token (JWT) that the outside system gave this worker, such as Nomad's workload identity; empty: there is none. Read anew for
+   * every registration. A secret.
+   */
+  readonly identity: string;
+  /** Public half of the key that the worker made for its data plane, DER of a SubjectPublicKeyInfo; empty: it cannot speak TLS there. */
+  readonly dataPublicKey: Uint8Array;
 }
 
 /** The worker lives. */
@@ -269,6 +278,10 @@ export interface Welcome {
   readonly heartbeatIntervalMs: number;
   /** All controllers' endpoints, "host:port", the leader first. */
   readonly endpoints: readonly string[];
+  /** Certificate of the worker's data plane for this run, PEM; empty: none was asked for, or the data plane is plain. */
+  readonly dataCertificate: string;
+  /** The authority that signed it and all others of the run, PEM. */
+  readonly dataAuthority: string;
 }
 
 /** See `ConnectResponse.body`. */
@@ -900,6 +913,8 @@ function createBaseRegister(): Register {
     machine: "",
     memoryLimitBytes: 0n,
     resumption: undefined,
+    identity: "",
+    dataPublicKey: new Uint8Array(0),
   };
 }
 
@@ -943,6 +958,12 @@ export const Register: MessageFns<Register> = {
     }
     if (message.resumption !== undefined) {
       Resumption.encode(message.resumption, writer.uint32(98).fork()).join();
+    }
+    if (message.identity !== "") {
+      writer.uint32(106).string(message.identity);
+    }
+    if (message.dataPublicKey.length !== 0) {
+      writer.uint32(114).bytes(message.dataPublicKey);
     }
     return writer;
   },
@@ -1056,6 +1077,22 @@ export const Register: MessageFns<Register> = {
             message.resumption = Resumption.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.identity = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.dataPublicKey = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1089,6 +1126,8 @@ export const Register: MessageFns<Register> = {
     message.resumption = (object.resumption !== undefined && object.resumption !== null)
       ? Resumption.fromPartial(object.resumption)
       : undefined;
+    message.identity = object.identity ?? "";
+    message.dataPublicKey = object.dataPublicKey ?? new Uint8Array(0);
     return message;
   },
 };
@@ -1978,7 +2017,7 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { lease: undefined, heartbeatIntervalMs: 0, endpoints: [] };
+  return { lease: undefined, heartbeatIntervalMs: 0, endpoints: [], dataCertificate: "", dataAuthority: "" };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1991,6 +2030,12 @@ export const Welcome: MessageFns<Welcome> = {
     }
     for (const v of message.endpoints) {
       writer.uint32(26).string(v!);
+    }
+    if (message.dataCertificate !== "") {
+      writer.uint32(34).string(message.dataCertificate);
+    }
+    if (message.dataAuthority !== "") {
+      writer.uint32(42).string(message.dataAuthority);
     }
     return writer;
   },
@@ -2032,6 +2077,22 @@ export const Welcome: MessageFns<Welcome> = {
             message.endpoints.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.dataCertificate = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.dataAuthority = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2054,6 +2115,8 @@ export const Welcome: MessageFns<Welcome> = {
       : undefined;
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.endpoints = object.endpoints?.map((e) => e) || [];
+    message.dataCertificate = object.dataCertificate ?? "";
+    message.dataAuthority = object.dataAuthority ?? "";
     return message;
   },
 };

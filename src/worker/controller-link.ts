@@ -11,6 +11,7 @@ import type { Register, Welcome } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
 import { LeaderEpoch, type WorkerMessage, WorkerStream } from "../rpc/worker-client.ts";
+import type { EndpointList } from "./endpoint-list.ts";
 
 /** What a worker does about its tie. */
 export interface ControllerLinkHandler {
@@ -27,8 +28,7 @@ export interface ControllerLinkHandler {
 
 /** What the link works with. */
 export interface ControllerLinkOptions {
-  /** "host:port", at least one. */
-  readonly endpoints: readonly string[];
+  readonly endpoints: EndpointList;
   readonly fence: RunFence;
   readonly release: string;
   readonly clock: Clock;
@@ -47,12 +47,13 @@ interface StreamEnd {
   readonly error: AppError | undefined;
 }
 
+const NOBODY: StreamEnd = { welcomed: false, error: undefined };
+
 /** See the file's comment. */
 export class ControllerLink {
   readonly #options: ControllerLinkOptions;
   readonly #handler: ControllerLinkHandler;
   readonly #leaderEpoch = new LeaderEpoch();
-  #endpoints: readonly string[];
   #turn = 0;
   /** Said by a controller that does not lead: to be dialled at once. */
   #hint: string | undefined;
@@ -63,7 +64,6 @@ export class ControllerLink {
   constructor(handler: ControllerLinkHandler, options: ControllerLinkOptions) {
     this.#handler = handler;
     this.#options = options;
-    this.#endpoints = options.endpoints;
   }
 
   /** Whether a leader listens. */
@@ -85,10 +85,10 @@ export class ControllerLink {
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
-      const endpoint = this.#hint ?? this.#endpoints[this.#turn % this.#endpoints.length] ?? "";
       const hinted = this.#hint !== undefined;
+      const endpoint = this.#hint ?? this.#next();
       this.#hint = undefined;
-      const { welcomed, error } = await this.#serve(endpoint, signal);
+      const { welcomed, error } = endpoint === undefined ? NOBODY : await this.#serve(endpoint, signal);
       if (this.#last !== undefined && welcomed && error === undefined) return this.#last.said();
       if (error !== undefined && error.retry === "never" && FINAL.has(error.code)) {
         this.#last?.said();
@@ -101,6 +101,13 @@ export class ControllerLink {
       if (error !== undefined) this.#options.logger.debug("no controller", { endpoint, delayMs, error });
       await this.#options.clock.sleep(delayMs, signal);
     }
+  }
+
+  /** Whom to dial; undefined: nobody is known yet. */
+  #next(): string | undefined {
+    const { endpoints } = this.#options;
+    if (endpoints.refresh()) this.#turn = 0;
+    return endpoints.all[this.#turn % endpoints.all.length];
   }
 
   /** Sends `body` if a leader listens; otherwise it is lost, and `welcome` is the moment to say it again. */
@@ -155,25 +162,19 @@ export class ControllerLink {
     switch (body.$case) {
       case "welcome":
         this.#welcomed = true;
-        this.#learn(body.value.endpoints);
+        this.#options.endpoints.learn(body.value.endpoints);
         // The leader is the first of its own list: it is the one to be dialled again.
         this.#turn = 0;
         this.#handler.welcome(body.value);
         this.#sayLast();
         return;
       case "leaderMoved":
-        this.#learn(body.value.endpoints);
+        this.#options.endpoints.learn(body.value.endpoints);
         this.#hint = body.value.leader === "" ? undefined : body.value.leader;
         stream.end().catch(() => undefined);
         return;
       default:
         this.#handler.message(body);
     }
-  }
-
-  /** Controllers as the leader knows them, the leader first; those we were started with stay, for it may not know all. */
-  #learn(endpoints: readonly string[]): void {
-    if (endpoints.length === 0) return;
-    this.#endpoints = [...new Set([...endpoints, ...this.#options.endpoints])];
   }
 }

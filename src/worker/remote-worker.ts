@@ -3,8 +3,9 @@
  * more. It decides nothing about epochs or restarts. The slots are hosted by `worker.ts`; the tie to the controller is `controller-link.ts`;
  * what has been said and may have to be said again is in `run-journal.ts`.
  */
+import { readFileSync } from "node:fs";
 import { checkFileRoots } from "../connectors/files/roots.ts";
-import { type AppError, externalError, toErrorRecord } from "../core/errors.ts";
+import { type AppError, externalError, toAppError, toErrorRecord } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { SlotProgress } from "../dataflow/slot-contract.ts";
 import type { Assignment } from "../gen/assignment.ts";
@@ -16,8 +17,9 @@ import type { ControllerBody } from "../rpc/refusal.ts";
 import type { WorkerMessage } from "../rpc/worker-client.ts";
 import { type AcceptedAssignment, acceptAssignment, epochNumber } from "./assignment.ts";
 import { ControllerLink } from "./controller-link.ts";
-import { DataListener, type ListenAddress } from "./data-listener.ts";
+import { DataListener } from "./data-listener.ts";
 import { Drain } from "./drain.ts";
+import { EndpointList } from "./endpoint-list.ts";
 import { Lease } from "./lease.ts";
 import { fetchModule, fetchRestore } from "./preparation.ts";
 import type { WorkerEvent } from "./protocol.ts";
@@ -34,7 +36,6 @@ const TICK_MS = 100;
 const HEARTBEAT_MS = 2_000;
 /** How long a worker that has ended tries to tell the controller. */
 const FAREWELL_MS = 5_000;
-const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 /** Bytes of the log in one answer at most. */
 const LOG_ANSWER_BYTES = 4 << 20;
 /** The cause of a failure is worth more patience. */
@@ -50,11 +51,11 @@ export class RemoteWorker implements Service {
   readonly #lease: Lease;
   readonly #metrics: WorkerMetrics;
   readonly #admin: AdminServer;
+  #dataPort = 0;
   #adminPort = 0;
   readonly #stopLink = new AbortController();
   readonly #preparing = new AbortController();
   readonly #progress = new Map<number, SlotProgress>();
-  #data: ListenAddress = { host: "", port: 0 };
   #assigned: AcceptedAssignment | undefined;
   #journal: RunJournal | undefined;
   /** The threads have been started. */
@@ -91,7 +92,7 @@ export class RemoteWorker implements Service {
         lost: (error) => logger.warn("the controller is gone", { error }),
         refused: (error) => this.#refused(error),
       },
-      { endpoints, fence, release, clock, random, logger },
+      { endpoints: new EndpointList(endpoints, logger), fence, release, clock, random, logger },
     );
   }
 
@@ -102,9 +103,9 @@ export class RemoteWorker implements Service {
 
   /** Works until the run is over. `signal`: the machine wants the worker gone; it leaves in order, within `leaveLimitMs`. */
   async run(signal: AbortSignal): Promise<void> {
-    const { config, logger } = this.#options;
-    this.#data = await this.#listener.listen({ host: config["worker.bind-address"], port: config["worker.data-port"] });
-    this.#adminPort = await this.#admin.listen({ host: config["worker.bind-address"], port: 0, setting: "worker.bind-address" });
+    const { addresses, logger } = this.#options;
+    this.#dataPort = (await this.#listener.listen({ host: addresses.bindHost, port: addresses.dataPort })).port;
+    this.#adminPort = await this.#admin.listen({ host: addresses.bindHost, port: addresses.adminPort, setting: "worker.bind-address" });
     const over = new Promise<number>((resolve) => {
       this.#resolve = resolve;
     });
@@ -137,23 +138,34 @@ export class RemoteWorker implements Service {
   }
 
   #register(): Register {
-    const { workerId, credential, credentialKind, slots, handle, machine, memoryLimitBytes, config } = this.#options;
-    // Nobody can dial "all interfaces".
-    const host = config.hostname ?? (EVERYWHERE.has(this.#data.host) ? machine : this.#data.host);
+    const { workerId, credential, credentialKind, slots, handle, machine, memoryLimitBytes, addresses } = this.#options;
     return RegisterMessage.create({
       workerId,
       credential,
       credentialKind,
       slots,
-      dataHost: host,
-      dataPort: this.#data.port,
-      adminHost: host,
+      identity: this.#identity(),
+      dataHost: addresses.dataHost,
+      dataPort: this.#dataPort,
+      adminHost: addresses.adminHost,
       adminPort: this.#adminPort,
       handle,
       machine,
       memoryLimitBytes: BigInt(memoryLimitBytes),
       ...(this.#journal === undefined ? {} : { resumption: this.#journal.resumption() }),
     });
+  }
+
+  /** The token is renewed in its file while the worker runs. Who wants one and gets none says so. */
+  #identity(): string {
+    const { identityFile, logger } = this.#options;
+    if (identityFile === undefined) return "";
+    try {
+      return readFileSync(identityFile, "utf8").trim();
+    } catch (error) {
+      logger.warn("the worker's identity cannot be read", { error: toAppError(error) });
+      return "";
+    }
   }
 
   #welcome({ lease, heartbeatIntervalMs }: Welcome): void {

@@ -5,11 +5,25 @@ import type { Config } from "../core/config.ts";
 import type { Logger } from "../core/log.ts";
 import type { RandomSource } from "../core/prng.ts";
 import type { RunFence } from "../gen/peer.ts";
+import type { EndpointSource } from "./endpoint-list.ts";
 import type { LogFile } from "./log-file.ts";
 import type { ModuleSource } from "./protocol.ts";
 
 /** Exit codes of a worker process: done (told to stop, or all sources ended), the run failed, not wanted (wrong token or build, or fenced), left alone. */
 export const WORKER_EXIT = { done: 0, failed: 1, refused: 3, orphaned: 4 } as const;
+
+/** Where a worker listens and where others find it. */
+export interface WorkerAddresses {
+  /** Address of the interface on which data plane and admin server listen. */
+  readonly bindHost: string;
+  /** Under which other workers dial it. */
+  readonly dataHost: string;
+  /** 0: the system chooses. */
+  readonly dataPort: number;
+  readonly adminHost: string;
+  /** 0: the system chooses. */
+  readonly adminPort: number;
+}
 
 /** See the file's comment. */
 export interface RemoteWorkerOptions {
@@ -20,12 +34,16 @@ export interface RemoteWorkerOptions {
   readonly workerId: string;
   /** Slots it offers, from 1. */
   readonly slots: number;
-  /** Controllers, "host:port", at least one. */
-  readonly endpoints: readonly string[];
+  /** Where controllers may be. */
+  readonly endpoints: EndpointSource;
   /** What it logs in with. A secret. */
   readonly credential: string;
   /** "run-token" or "workload-identity". */
   readonly credentialKind: string;
+  /** File with the signed token that the outside system gave this worker, read for every registration; undefined: there is none. */
+  readonly identityFile: string | undefined;
+  /** File with the authority of controllers' certificates, PEM, read for every connection; undefined or empty: see tls.mode. */
+  readonly controllerCaFile: string | undefined;
   readonly config: Config;
   readonly clock: Clock;
   readonly random: RandomSource;
@@ -36,8 +54,9 @@ export interface RemoteWorkerOptions {
   readonly release: string;
   /** What the scheduler calls it. */
   readonly handle: string;
-  /** Name of the machine. */
+  /** The machine, by the outside system's id or its name. */
   readonly machine: string;
+  readonly addresses: WorkerAddresses;
   /** Memory the process may use, bytes; 0: unlimited. */
   readonly memoryLimitBytes: number;
   /** Its log as JSON lines, for those who ask; undefined: it has none. */

@@ -1,13 +1,17 @@
 /** A worker's way to whoever leads, among several controllers. */
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { systemClock } from "../../src/core/clock.ts";
 import { type AppError, externalError } from "../../src/core/errors.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { Prng } from "../../src/core/prng.ts";
-import { Register, type Welcome } from "../../src/gen/controller.ts";
+import { Register, type Welcome, Welcome as WelcomeMessage } from "../../src/gen/controller.ts";
 import { leaderMoved } from "../../src/rpc/refusal.ts";
 import { WorkerServer } from "../../src/rpc/worker-server.ts";
 import { ControllerLink } from "../../src/worker/controller-link.ts";
+import { EndpointList, type EndpointSource } from "../../src/worker/endpoint-list.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const FENCE = { jobId: "job_a", runId: "run_a", fence: 1n };
 
@@ -15,7 +19,7 @@ const FENCE = { jobId: "job_a", runId: "run_a", fence: 1n };
 class Controller {
   endpoint = "";
   registrations = 0;
-  answer: () => Welcome = () => ({ lease: undefined, heartbeatIntervalMs: 0, endpoints: [] });
+  answer: () => Welcome = () => WelcomeMessage.create();
   #server: WorkerServer | undefined;
 
   async listen(port = 0): Promise<void> {
@@ -63,7 +67,9 @@ describe("the way to the leader", () => {
   const endpoints = (): string[] => controllers.map(({ endpoint }) => endpoint);
   const at = (index: number): Controller => controllers[index] as Controller;
 
-  function link(to = endpoints()): ControllerLink {
+  const list = (addresses: readonly string[]): EndpointSource => ({ kind: "list", endpoints: addresses });
+
+  function link(to: EndpointSource = list(endpoints())): ControllerLink {
     const handler = {
       register: () => Register.create({ workerId: "wk_a" }),
       welcome: () => {
@@ -74,7 +80,7 @@ describe("the way to the leader", () => {
       refused: (error: AppError) => refusals.push(error),
     };
     const made = new ControllerLink(handler, {
-      endpoints: to,
+      endpoints: new EndpointList(to, silentLogger),
       fence: FENCE,
       release: "test",
       clock: systemClock,
@@ -120,7 +126,7 @@ describe("the way to the leader", () => {
     at(0).answer = () => {
       throw leaderMoved(at(2).endpoint, endpoints());
     };
-    const tie = link([at(0).endpoint]);
+    const tie = link(list([at(0).endpoint]));
     await until(() => tie.connected);
     expect([at(0).registrations, at(1).registrations, at(2).registrations]).to.deep.equal([1, 0, 1]);
   });
@@ -134,6 +140,34 @@ describe("the way to the leader", () => {
     await at(0).listen(port);
     await at(1).close();
     await until(() => tie.connected && welcomes === 3);
+  });
+
+  it("is found in a file that is written after the worker has begun, and again when the file is rewritten", async () => {
+    const path = join(temporaryFolder("endpoints"), "controllers");
+    const tie = link({ kind: "file", path });
+    await systemClock.sleep(50);
+    writeFileSync(path, `${at(0).endpoint}\n`);
+    await until(() => tie.connected);
+    expect(at(0).registrations).to.equal(1);
+    writeFileSync(path, `# moved\n${at(1).endpoint}\n${at(2).endpoint}\n`);
+    await at(0).close();
+    await until(() => tie.connected && welcomes === 2);
+    expect(at(1).registrations).to.equal(1);
+  });
+
+  it("stays known when the file is emptied or goes", async () => {
+    const path = join(temporaryFolder("endpoints"), "controllers");
+    writeFileSync(path, at(0).endpoint);
+    const tie = link({ kind: "file", path });
+    await until(() => tie.connected);
+    const port = Number(at(0).endpoint.split(":")[1]);
+    for (const [round, spoil] of [() => writeFileSync(path, "\n"), () => rmSync(path)].entries()) {
+      spoil();
+      await at(0).close();
+      await until(() => !tie.connected);
+      await at(0).listen(port);
+      await until(() => tie.connected && welcomes === round + 2);
+    }
   });
 
   it("is looked for no more once a controller has said that nobody will ever welcome us", async () => {

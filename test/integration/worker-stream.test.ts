@@ -9,6 +9,7 @@ import {
   type ConnectRequest,
   type ConnectResponse,
   Register,
+  Welcome,
   WorkerControlClient,
   WorkerControlService,
 } from "../../src/gen/controller.ts";
@@ -19,7 +20,10 @@ import { type WorkerBody, WorkerServer, type WorkerSession, type WorkerSessionHa
 
 const FENCE = { jobId: "job_a", runId: "run_a", fence: 3n };
 const PEER = { protocol: PROTOCOL_VERSION, release: "test" };
-const WELCOME = { lease: { durationMs: 1000, epochComplete: 0n, acknowledgedSequence: 0n }, heartbeatIntervalMs: 100, endpoints: [] };
+const WELCOME = Welcome.create({
+  lease: { durationMs: 1000, epochComplete: 0n, acknowledgedSequence: 0n },
+  heartbeatIntervalMs: 100,
+});
 const register = (workerId = "wk_a"): WorkerMessage => ({ $case: "register", value: Register.create({ workerId, credential: "secret" }) });
 const leave = (reason: string): WorkerMessage => ({ $case: "leave", value: { reason, deadlineMs: 0 } });
 

@@ -112,7 +112,7 @@ export class ScriptedController {
     if (this.admit !== undefined) return this.admit(register);
     if (fence.fence !== this.fence.fence) throw externalError("fenced", "another run counts", { retry: "never" });
     const lease = { durationMs: this.leaseMs, epochComplete: this.epochComplete, acknowledgedSequence: 0n };
-    return { lease, heartbeatIntervalMs: 100, endpoints: [this.endpoint] };
+    return { lease, heartbeatIntervalMs: 100, endpoints: [this.endpoint], dataCertificate: "", dataAuthority: "" };
   }
 
   /** Says `body` to all workers. */

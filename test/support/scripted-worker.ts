@@ -153,6 +153,8 @@ export class ScriptedWorker {
         handle: this.handle,
         machine: "machine-1",
         memoryLimitBytes: 0n,
+        identity: "",
+        dataPublicKey: new Uint8Array(),
         resumption: assignment === undefined ? undefined : resumption,
       },
     };
