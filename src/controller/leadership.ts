@@ -4,10 +4,11 @@
  * commands anything.
  */
 import type { Clock } from "../core/clock.ts";
-import { toAppError } from "../core/errors.ts";
+import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { Database } from "../db/connection.ts";
 import { acquireLease, type LeaseAttempt, type LeaseHolder, releaseLease, renewLease } from "../db/leases.ts";
+import { LeasePace } from "./lease-pace.ts";
 import { fenceError, type Term } from "./term.ts";
 
 /** What leading takes. */
@@ -29,6 +30,7 @@ export interface LeadershipOptions {
 
 /** Durations of the lease, milliseconds. */
 export interface LeaseTiming {
+  /** Of a leader that is well; one whose renewals come late asks for more (lease-pace.ts). */
   readonly leaseMs: number;
   readonly renewMs: number;
   /** The term ends so long before the lease does. */
@@ -38,7 +40,7 @@ export interface LeaseTiming {
 }
 
 /** With these a standby takes over within 2.3 s of the leader's death. */
-export const LEASE_TIMING: LeaseTiming = { leaseMs: 2_000, renewMs: 650, marginMs: 250, pollMs: 250 };
+export const LEASE_TIMING: LeaseTiming = { leaseMs: 2_000, renewMs: 500, marginMs: 250, pollMs: 250 };
 
 const LEASE = "controller";
 const RETRY_MS = 120;
@@ -47,9 +49,11 @@ const RETRY_MS = 120;
 export async function runLeadership(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
   const { clock, logger } = options;
   const timing = { ...LEASE_TIMING, ...options.timing };
+  const pace = new LeasePace(timing.leaseMs);
   while (!signal.aborted) {
     const askedMs = clock.elapsedMs();
-    const attempt = await tryLease(options, timing);
+    const { leaseMs } = pace;
+    const attempt = await tryLease(options, leaseMs);
     if (attempt === undefined) {
       await clock.sleep(timing.pollMs, signal);
       continue;
@@ -59,16 +63,16 @@ export async function runLeadership(options: LeadershipOptions, signal: AbortSig
       await clock.sleep(Math.min(timing.pollMs, attempt.remainingMs + 10), signal);
       continue;
     }
-    const term = new LeaseTerm(attempt.fencingEpoch, clock, askedMs + timing.leaseMs - timing.marginMs);
+    const term = new LeaseTerm(attempt.fencingEpoch, clock, askedMs + leaseMs - timing.marginMs);
     logger.info("leading", { leaderEpoch: term.epoch });
-    await serveTerm(options, timing, term, signal);
+    await serveTerm(options, timing, pace, term, signal);
     logger.info("no longer leading", { leaderEpoch: term.epoch });
   }
 }
 
-async function tryLease(options: LeadershipOptions, timing: LeaseTiming): Promise<LeaseAttempt | undefined> {
+async function tryLease(options: LeadershipOptions, leaseMs: number): Promise<LeaseAttempt | undefined> {
   try {
-    return await acquireLease(options.db, LEASE, options.holder(), timing.leaseMs);
+    return await acquireLease(options.db, LEASE, options.holder(), leaseMs);
   } catch (error) {
     options.logger.warn("the leader lease cannot be read", { error: toAppError(error) });
     options.onFollowing?.(undefined);
@@ -76,14 +80,20 @@ async function tryLease(options: LeadershipOptions, timing: LeaseTiming): Promis
   }
 }
 
-async function serveTerm(options: LeadershipOptions, timing: LeaseTiming, term: LeaseTerm, signal: AbortSignal): Promise<void> {
+async function serveTerm(
+  options: LeadershipOptions,
+  timing: LeaseTiming,
+  pace: LeasePace,
+  term: LeaseTerm,
+  signal: AbortSignal,
+): Promise<void> {
   const { db, logger } = options;
   const { holder } = options.holder();
   try {
     const work = options.lead(term, signal).catch((error: unknown) => {
       if (term.valid) logger.error("leading failed", { error: toAppError(error) });
     });
-    const renewals = keepRenewing(options, timing, term, holder);
+    const renewals = keepRenewing(options, timing, pace, term, holder);
     // Work that fails or is done ends the term as well: another controller, or this one, begins anew.
     await Promise.race([work, renewals]);
     term.end();
@@ -96,31 +106,53 @@ async function serveTerm(options: LeadershipOptions, timing: LeaseTiming, term: 
 }
 
 /** Resolves when the term is over. */
-async function keepRenewing(options: LeadershipOptions, timing: LeaseTiming, term: LeaseTerm, holder: string): Promise<void> {
-  const { db, clock, logger } = options;
+async function keepRenewing(
+  options: LeadershipOptions,
+  timing: LeaseTiming,
+  pace: LeasePace,
+  term: LeaseTerm,
+  holder: string,
+): Promise<void> {
+  const { clock, logger } = options;
   let waitMs = timing.renewMs;
+  let dueMs = clock.elapsedMs() + waitMs;
   for (;;) {
     await clock.sleep(Math.max(0, Math.min(waitMs, term.remainingMs)), term.signal);
     if (term.signal.aborted) return;
     if (!term.valid) {
-      logger.warn("the lease could not be renewed in time", { leaderEpoch: term.epoch });
+      pace.renewed(pace.leaseMs);
+      logger.warn("the lease could not be renewed in time", { leaderEpoch: term.epoch, nextLeaseMs: Math.round(pace.leaseMs) });
       return term.end();
     }
-    const askedMs = clock.elapsedMs();
-    const answer = renewLease(db, LEASE, holder, term.epoch, timing.leaseMs).then(
-      (held) => (held ? "held" : "lost"),
-      (error: unknown) => toAppError(error),
-    );
-    const result = await Promise.race([answer, clock.sleep(Math.max(0, term.remainingMs), term.signal).then(() => "late" as const)]);
+    const result = await renew(options, timing, pace.leaseMs, term, holder);
     if (term.signal.aborted) return;
     if (result === "lost") {
       logger.warn("the lease was lost", { leaderEpoch: term.epoch });
       return term.end();
     }
-    if (result === "held") term.extend(askedMs + timing.leaseMs - timing.marginMs);
+    pace.renewed(clock.elapsedMs() - dueMs);
+    if (result === "held") dueMs = clock.elapsedMs() + timing.renewMs;
     else if (result !== "late") logger.warn("the lease was not renewed", { leaderEpoch: term.epoch, error: result });
     waitMs = result === "held" ? timing.renewMs : RETRY_MS;
   }
+}
+
+/** One attempt, no longer than the term lasts. */
+async function renew(
+  { db, clock }: LeadershipOptions,
+  timing: LeaseTiming,
+  leaseMs: number,
+  term: LeaseTerm,
+  holder: string,
+): Promise<"held" | "lost" | "late" | AppError> {
+  const askedMs = clock.elapsedMs();
+  const answer = renewLease(db, LEASE, holder, term.epoch, leaseMs).then(
+    (held) => (held ? "held" : "lost"),
+    (error: unknown) => toAppError(error),
+  );
+  const result = await Promise.race([answer, clock.sleep(Math.max(0, term.remainingMs), term.signal).then(() => "late" as const)]);
+  if (result === "held" && !term.signal.aborted) term.extend(askedMs + leaseMs - timing.marginMs);
+  return result;
 }
 
 class LeaseTerm implements Term {

@@ -8,8 +8,10 @@ import { fromErrorMessage } from "../rpc/error-message.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
 import type { WorkerBody } from "../rpc/worker-server.ts";
 
-/** The lease that workers are given, milliseconds: renewed three times in it. */
+/** The lease that workers are given, milliseconds. */
 export const WORKER_LEASE_MS = 12_000;
+/** It is renewed this often, milliseconds: a worker that hears nothing for a third of its lease looks for another controller. */
+export const WORKER_RENEWAL_MS = 1_500;
 /** Workers report this often, milliseconds. */
 export const HEARTBEAT_INTERVAL_MS = 2_000;
 

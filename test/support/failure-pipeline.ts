@@ -10,7 +10,7 @@ import { Prng } from "../../src/core/prng.ts";
 import type { TestCluster } from "./cluster-process.ts";
 import { eventually } from "./eventually.ts";
 
-/** Blocks of a file: each is at least one slow read. */
+/** Some 64 blocks of a file: each is at least one slow read. */
 const ROWS = 24_000;
 const KEYS = 40;
 const WINDOW_MS = 60_000;
@@ -37,7 +37,8 @@ interface Row {
   readonly at: string;
 }
 
-const SQL = `
+/** The pipeline's text, for whoever creates it by hand. */
+export const FAILURE_SQL = `
 CREATE TABLE input (id BIGINT, k BIGINT, v BIGINT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '1 hour')
 WITH (connector = 'single_file', path = 'input.slow.jsonl', format = 'json', type = 'source');
 CREATE TABLE passed (id BIGINT, v BIGINT) WITH (connector = 'single_file', path = 'passed.jsonl', format = 'json', type = 'sink');
@@ -58,14 +59,14 @@ export class FailurePipeline {
   #pipelineId = "";
 
   /** Writes the input into the cluster's folder; `seed` makes the rows. */
-  constructor(cluster: TestCluster, seed: number) {
+  constructor(cluster: TestCluster, seed: number, rows = ROWS) {
     this.#cluster = cluster;
     const random = new Prng(seed);
-    this.#rows = Array.from({ length: ROWS }, (_, id) => ({
+    this.#rows = Array.from({ length: rows }, (_, id) => ({
       id,
       k: random.below(KEYS),
       v: random.below(1_000),
-      at: new Date(START_MS + Math.floor((id * SPAN_MS) / ROWS)).toISOString(),
+      at: new Date(START_MS + Math.floor((id * SPAN_MS) / rows)).toISOString(),
     }));
     writeFileSync(join(cluster.folder, "input.slow.jsonl"), this.#rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   }
@@ -83,10 +84,17 @@ export class FailurePipeline {
 
   /** Creates it through the API. */
   async create(parallelism: number): Promise<void> {
-    const request = { name: "failure test", query: SQL, parallelism, checkpoint_interval_micros: 1_000_000 };
+    const request = { name: "failure test", query: FAILURE_SQL, parallelism, checkpoint_interval_micros: 1_000_000 };
     const { status, body } = await this.#cluster.api("POST", "/pipelines", request);
     expect(status, JSON.stringify(body)).to.equal(200);
     this.#pipelineId = body.id;
+  }
+
+  /** Somebody else has created it under this name. */
+  async createdAs(name: string): Promise<void> {
+    const { body } = await this.#cluster.api("GET", "/pipelines");
+    const made = (body.data as { id: string; name: string }[]).find((pipeline) => pipeline.name === name);
+    this.#pipelineId = made?.id ?? expect.fail(`there is no pipeline "${name}"`);
   }
 
   /** Changes what is wished of it. */
@@ -155,6 +163,15 @@ export class FailurePipeline {
   expectMiddle(): void {
     const all = this.#rows.filter(({ v }) => v >= 500).length;
     expect(this.#lines("passed.jsonl").length, "rows written so far").to.be.greaterThan(0).and.lessThan(all);
+  }
+
+  /** Asserts that what is written so far is right: rows of the answer, each once. Gives their number. */
+  expectPrefix(): number {
+    const wanted = new Set(this.#rows.filter(({ v }) => v >= 500).map(({ id, v }) => JSON.stringify({ id, v })));
+    const found = this.#lines("passed.jsonl");
+    expect(new Set(found).size, "different rows written").to.equal(found.length);
+    expect(found.filter((line) => !wanted.has(line))).to.deep.equal([]);
+    return found.length;
   }
 
   #lines(name: string): string[] {
