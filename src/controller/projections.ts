@@ -36,7 +36,8 @@ export class Projections {
   #checkpoints = new Map<string, CheckpointRow>();
   #workers = new Map<string, WorkerRow>();
   #retired: RetiredEpoch[] = [];
-  #heard = new Set<string>();
+  /** Workers with their resident memory, bytes. */
+  #heard = new Map<string, number | undefined>();
   #gone: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
 
@@ -72,7 +73,12 @@ export class Projections {
 
   /** A worker has said something. */
   heard(worker: string): void {
-    this.#heard.add(worker);
+    if (!this.#heard.has(worker)) this.#heard.set(worker, undefined);
+  }
+
+  /** How much memory a worker has, resident, bytes. */
+  resident(worker: string, memoryBytes: number): void {
+    this.#heard.set(worker, memoryBytes);
   }
 
   /** Rows for whoever watches. */
@@ -177,12 +183,12 @@ export class Projections {
         this.#gone.unshift(...ids);
       },
     );
-    const heard = [...this.#heard];
+    const heard = [...this.#heard].map(([id, memoryBytes]) => ({ id, memoryBytes }));
     this.#heard.clear();
     await this.#take(
       "heartbeats",
       heard,
-      (ids) => touchWorkers(db, ids, nowMs()),
+      (rows) => touchWorkers(db, rows, nowMs()),
       () => undefined,
     );
   }

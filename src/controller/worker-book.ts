@@ -50,6 +50,7 @@ export class WorkerBook {
       exitSignal: exit?.signal,
       outOfMemory: exit?.outOfMemory ?? false,
       endedAtMs: state === "exited" ? (known?.endedAtMs ?? this.#nowMs()) : undefined,
+      link: view.link ?? known?.link,
     });
     if (state === "exited") this.#rows.delete(id);
   }
@@ -75,6 +76,7 @@ export class WorkerBook {
       release,
       reason: "",
       heartbeatAtMs: this.#nowMs(),
+      memoryLimitBytes: register.memoryLimitBytes > 0n ? Number(register.memoryLimitBytes) : undefined,
     });
   }
 

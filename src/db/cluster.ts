@@ -1,4 +1,4 @@
-/** What is known of the cluster as a whole: its identity, its leader, its machines. Reading only. */
+/** What is known of the cluster as a whole: its identity and its leader. Reading only. */
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
 import { microsOf, optionalNumber, readNumber } from "./row-values.ts";
@@ -26,21 +26,6 @@ export interface ControllerLease {
   readonly endpoint: string;
   readonly release: string;
   readonly expiresUs: number;
-}
-
-/** A machine. */
-export interface NodeRecord {
-  readonly id: string;
-  readonly scheduler: string;
-  readonly name: string;
-  readonly address: string;
-  readonly slots: number;
-  readonly freeSlots: number;
-  readonly state: string;
-  readonly drainDeadlineUs: number | undefined;
-  readonly release: string;
-  readonly registeredUs: number;
-  readonly heartbeatUs: number;
 }
 
 interface InfoRow {
@@ -90,45 +75,5 @@ export async function readClusterInfo(db: Database): Promise<ClusterInfo> {
     };
   } catch (error) {
     throw databaseError("reading the cluster", error);
-  }
-}
-
-interface NodeRow {
-  readonly id: string;
-  readonly scheduler: string;
-  readonly name: string;
-  readonly address: string;
-  readonly slots: number;
-  readonly free_slots: number;
-  readonly state: string;
-  readonly drain_us: bigint | null;
-  readonly release: string;
-  readonly registered_us: bigint;
-  readonly heartbeat_us: bigint;
-}
-
-/** Machines by name; at most `limit`. */
-export async function readNodes(db: Database, limit: number): Promise<NodeRecord[]> {
-  try {
-    const { rows } = await db.raw<{ rows: NodeRow[] }>(
-      `select id, scheduler, name, address, slots, free_slots, state, ${microsOf("drain_deadline_at")} as drain_us, release,
-         ${microsOf("registered_at")} as registered_us, ${microsOf("heartbeat_at")} as heartbeat_us from nodes order by name, id limit ?`,
-      [limit],
-    );
-    return rows.map((row) => ({
-      id: row.id,
-      scheduler: row.scheduler,
-      name: row.name,
-      address: row.address,
-      slots: row.slots,
-      freeSlots: row.free_slots,
-      state: row.state,
-      drainDeadlineUs: optionalNumber(row.drain_us),
-      release: row.release,
-      registeredUs: readNumber(row.registered_us),
-      heartbeatUs: readNumber(row.heartbeat_us),
-    }));
-  } catch (error) {
-    throw databaseError("reading nodes", error);
   }
 }

@@ -13,6 +13,7 @@ import type { Database } from "./connection.ts";
 import { databaseError, sqlState } from "./database-error.ts";
 import { up as createSchema } from "./migrations/0001-create-schema.ts";
 import { up as createMetricSamples } from "./migrations/0002-create-metric-samples.ts";
+import { up as createSchedulerView } from "./migrations/0003-create-scheduler-view.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -28,6 +29,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "0001-create-schema", up: createSchema },
   { version: 2, name: "0002-create-metric-samples", up: createMetricSamples },
+  { version: 3, name: "0003-create-scheduler-view", up: createSchedulerView },
 ];
 
 /** What migrating needs from outside. */

@@ -35,11 +35,15 @@ export interface WorkerRow {
   readonly startedAtMs: number;
   readonly heartbeatAtMs: number | undefined;
   readonly endedAtMs: number | undefined;
+  /** Page of the outside system's own UI. */
+  readonly link?: string | undefined;
+  /** Memory it may use; undefined: no limit is known. */
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 const RECORDS = `jsonb_to_recordset(?::jsonb) as w(id text, job_id text, run_id text, run_fence bigint, state text, number int, handle text,
   node_id text, slots int, data_address text, admin_address text, release text, reason text, exit_code int, exit_signal text,
-  out_of_memory bool, started_at float8, heartbeat_at float8, ended_at float8)`;
+  out_of_memory bool, started_at float8, heartbeat_at float8, ended_at float8, link text, memory_limit bigint)`;
 const UPDATED = [
   "state",
   "number",
@@ -55,6 +59,8 @@ const UPDATED = [
   "out_of_memory",
   "heartbeat_at",
   "ended_at",
+  "link",
+  "memory_limit_bytes",
 ];
 
 /** Writes all `rows` in one statement. Those of jobs that are gone or that a newer leader has written are left out. */
@@ -63,10 +69,10 @@ export async function writeWorkers(db: Database, leaderEpoch: bigint, rows: read
   try {
     await db.raw(
       `insert into workers (id, job_id, run_id, run_fence, state, number, handle, node_id, slots, data_address, admin_address, release, reason,
-         exit_code, exit_signal, out_of_memory, started_at, heartbeat_at, ended_at)
+         exit_code, exit_signal, out_of_memory, started_at, heartbeat_at, ended_at, link, memory_limit_bytes)
        select w.id, w.job_id, w.run_id, w.run_fence, w.state, w.number, w.handle, w.node_id, w.slots, w.data_address, w.admin_address,
          w.release, w.reason, w.exit_code, w.exit_signal, w.out_of_memory, to_timestamp(w.started_at / 1000),
-         to_timestamp(w.heartbeat_at / 1000), to_timestamp(w.ended_at / 1000)
+         to_timestamp(w.heartbeat_at / 1000), to_timestamp(w.ended_at / 1000), w.link, w.memory_limit
        from ${RECORDS} join jobs j on j.id = w.job_id where j.leader_epoch <= ?
        on conflict (id) do update set ${UPDATED.map((column) => `${column} = excluded.${column}`).join(", ")}
        where workers.job_id = excluded.job_id and workers.run_fence <= excluded.run_fence`,
@@ -98,19 +104,39 @@ function asRecord(row: WorkerRow): Record<string, unknown> {
     started_at: row.startedAtMs,
     heartbeat_at: row.heartbeatAtMs,
     ended_at: row.endedAtMs,
+    link: row.link,
+    memory_limit: row.memoryLimitBytes,
   };
 }
 
-/** Says of all `workers`, by id, that they were heard at `heardAtMs` (milliseconds since 1970). One statement. */
-export async function touchWorkers(db: Database, workers: readonly string[], heardAtMs: number): Promise<void> {
+/** A worker that was heard. */
+export interface HeardWorker {
+  readonly id: string;
+  /** Resident memory of its process; undefined: it did not say. */
+  readonly memoryBytes: number | undefined;
+}
+
+/** Says of all `workers` that they were heard at `heardAtMs` (milliseconds since 1970). One statement. */
+export async function touchWorkers(db: Database, workers: readonly HeardWorker[], heardAtMs: number): Promise<void> {
   if (workers.length === 0) return;
   try {
-    await db.raw("update workers set heartbeat_at = to_timestamp(? / 1000.0) where id = any(?) and ended_at is null", [
-      heardAtMs,
-      [...workers],
-    ]);
+    await db.raw(
+      `update workers w set heartbeat_at = to_timestamp(? / 1000.0), memory_bytes = coalesce(h.memory, w.memory_bytes)
+       from jsonb_to_recordset(?::jsonb) as h(id text, memory bigint) where w.id = h.id and w.ended_at is null`,
+      [heardAtMs, jsonParameter(workers.map(({ id, memoryBytes }) => ({ id, memory: memoryBytes })))],
+    );
   } catch (error) {
     throw databaseError("writing heartbeats", error);
+  }
+}
+
+/** The scheduler's handle of the worker `id`, with its job; `undefined` if it is not known (any more). */
+export async function readWorkerHandle(db: Database, id: string): Promise<{ readonly job: string; readonly handle: string } | undefined> {
+  try {
+    const [row] = await db("workers").where({ id }).select<{ job_id: string; handle: string | null }[]>("job_id", "handle");
+    return row === undefined || row.handle === null ? undefined : { job: row.job_id, handle: row.handle };
+  } catch (error) {
+    throw databaseError("reading a worker", error);
   }
 }
 

@@ -29,13 +29,20 @@ const TABLES = [
   "leases",
   "log_chunks",
   "log_requests",
+  "log_tail_chunks",
+  "log_tails",
   "metric_samples",
   "nodes",
   "output_requests",
   "pipelines",
   "preview_rows",
+  "scheduler_events",
+  "scheduler_runs",
+  "scheduler_services",
+  "scheduler_status",
   "schema_migrations",
   "udfs",
+  "worker_last_words",
   "workers",
 ];
 
@@ -94,6 +101,8 @@ function migrating(start: () => DatabaseServer | Promise<DatabaseServer>): void 
     expect(await textsOf(db, bare)).to.deep.equal([]);
     expect(await textsOf(db, `select c.relname as text ${from} where ${inSchema} and obj_description(c.oid) is null`)).to.deep.equal([]);
     expect(await textsOf(db, `select c.relname as text ${from} where ${inSchema} and c.relpersistence = 'u' order by 1`)).to.deep.equal([
+      "log_tail_chunks",
+      "log_tails",
       "metric_samples",
       "preview_rows",
     ]);

@@ -1,6 +1,7 @@
 /** Routes of the cluster itself: whether it answers, what it is, how it is, and the document of these routes. */
 import { z } from "zod";
-import { readClusterInfo, readNodes } from "../../db/cluster.ts";
+import { readClusterInfo } from "../../db/cluster.ts";
+import { readNodes } from "../../db/nodes.ts";
 import { countJobStates } from "../../db/pipelines.ts";
 import { stateName } from "../job-action.ts";
 import { type Route, route } from "../route.ts";
