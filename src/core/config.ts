@@ -70,7 +70,9 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const origins = new Map<SettingName, string>();
   for (const layer of layers.toReversed()) {
     for (const raw of layer.values) {
-      const checked = SETTINGS[raw.name].schema.safeParse(raw.value);
+      // Without the annotation the compiler makes the union of all settings' calls, which grows too deep.
+      const { schema }: Pick<Setting<unknown>, "schema"> = SETTINGS[raw.name];
+      const checked = schema.safeParse(raw.value);
       if (checked.success) {
         values.set(raw.name, checked.data);
         origins.set(raw.name, raw.origin);
