@@ -33,6 +33,8 @@ export interface SharedWork {
   readonly book: WorkerBook;
   /** Rows and pieces of logs, for users. */
   readonly output: (job: JobId, run: RunKey, body: WorkerBody) => void;
+  /** Workers were asked for with `spec`. */
+  readonly onStarted: (spec: RunSpec) => void;
   /** A job has come into another state: there may be a place for another one to start. */
   readonly onStateChanged: () => void;
   /** The job and its row are deleted. */
@@ -161,11 +163,13 @@ export class JobEffects {
     await this.#shared.starts.run(async () => {
       if (placing.signal.aborted) return;
       term.check();
-      const outcome = await scheduler.startWorkers(this.#spec(run, parallelism));
+      const spec = this.#spec(run, parallelism);
+      const outcome = await scheduler.startWorkers(spec);
       if (outcome.kind !== "accepted") {
         this.#context.metrics.placementFailures.inc({ ...this.labels });
         return this.#host.post({ ...outcome, fence: run.fence });
       }
+      this.#shared.onStarted(spec);
       this.#host.post({ kind: "workers-accepted", fence: run.fence, workers: outcome.workers });
       // The place is kept while the workers come up: after a loss of many they would otherwise all start at once.
       await clock.sleep(COMING_UP_MS, AbortSignal.any([placing.signal, term.signal]));

@@ -4,6 +4,8 @@ import { trimCheckpoints } from "../db/checkpoints.ts";
 import { trimJobEvents } from "../db/job-events.ts";
 import { expirePipelines } from "../db/jobs.ts";
 import { expireOutput } from "../db/output.ts";
+import { trimSchedulerRuns } from "../db/scheduler.ts";
+import { trimLastWords, trimSchedulerEvents } from "../db/scheduler-events.ts";
 import { expireWorkers } from "../db/workers.ts";
 import type { LeaderContext } from "./context.ts";
 import type { Output } from "./output.ts";
@@ -17,6 +19,10 @@ const PREVIEWS_KEPT_MS = 60 * 60_000;
 const WORKERS_KEPT_MS = 24 * 60 * 60_000;
 const EVENTS_KEPT = 1_000;
 const CHECKPOINTS_KEPT = 100;
+/** Of each job: runs with what was submitted for them, lines of the scheduler's timeline, failed workers' last words. */
+const RUNS_KEPT = 10;
+const SCHEDULER_EVENTS_KEPT = 500;
+const LAST_WORDS_KEPT = 20;
 
 /** See the file's comment. */
 export class Housekeeping {
@@ -53,5 +59,8 @@ export class Housekeeping {
     await trimCheckpoints(db, CHECKPOINTS_KEPT);
     await expireWorkers(db, WORKERS_KEPT_MS);
     await trimJobEvents(db, EVENTS_KEPT);
+    await trimSchedulerRuns(db, RUNS_KEPT);
+    await trimSchedulerEvents(db, SCHEDULER_EVENTS_KEPT);
+    await trimLastWords(db, LAST_WORDS_KEPT);
   }
 }

@@ -22,6 +22,7 @@ import { JobDriver } from "./job-driver.ts";
 import { JobListener } from "./job-listener.ts";
 import { Output } from "./output.ts";
 import { HEARTBEAT_INTERVAL_MS, WORKER_LEASE_MS } from "./run-messages.ts";
+import { SchedulerProjection } from "./scheduler-view.ts";
 import { WorkerBook } from "./worker-book.ts";
 
 /** Compilations and requests for workers at a time, and jobs that may be on their way to running at a time. */
@@ -49,6 +50,7 @@ export class Leader {
   readonly #output: Output;
   readonly #housekeeping: Housekeeping;
   readonly #listener: JobListener;
+  readonly #view: SchedulerProjection;
   #ready = false;
   #draining: StopMode | undefined;
 
@@ -56,11 +58,13 @@ export class Leader {
     this.#context = context;
     this.#output = new Output(context, this.#jobs);
     this.#listener = new JobListener(context);
+    this.#view = new SchedulerProjection(context);
     this.#shared = {
       compilations: new Gate(COMPILATIONS),
       starts: new Gate(STARTS),
       book: new WorkerBook(context.projections, context.nowMs),
       output: (job, run, body) => this.#output.received(job, run, body),
+      onStarted: (spec) => this.#view.started(spec),
       onStateChanged: () => this.#fillPlaces(),
       onDeleted: (job) => this.#remove(job),
     };
@@ -84,6 +88,7 @@ export class Leader {
         this.#every(over, POLL_MS, () => this.#output.poll()),
         this.#every(over, SAMPLE_MS, () => this.#sample()),
         this.#housekeeping.run(over),
+        this.#view.run(over),
         this.#listener.run(over),
       ];
       // A statement that the database does not answer must not keep this leader from letting go: its loops end by themselves later.
@@ -228,6 +233,7 @@ export class Leader {
   }
 
   #observed(event: SchedulerEvent): void {
+    this.#view.observed(event);
     switch (event.kind) {
       case "worker":
         return this.#jobs.get(event.worker.job)?.effects.seen(event.worker);
@@ -309,6 +315,7 @@ export class Leader {
 
   /** It says something. */
   message(session: WorkerSession, body: WorkerBody): void {
+    if (body.$case === "heartbeat") this.#context.projections.resident(session.register.workerId, Number(body.value.residentBytes));
     this.#jobs.get(session.fence.jobId as JobId)?.effects.message(session, body);
   }
 

@@ -7,6 +7,8 @@ import type { WorkerBody } from "../rpc/worker-server.ts";
 import type { RunKey } from "../scheduler/scheduler.ts";
 import type { LeaderContext } from "./context.ts";
 import type { JobDriver } from "./job-driver.ts";
+import { LogTails } from "./log-tails.ts";
+import { readWorkerOutput } from "./worker-output.ts";
 
 /** Rows per second and subtask that a tail gets. */
 const TAIL_ROWS_PER_SECOND = 200;
@@ -28,6 +30,7 @@ export class Output {
   /** Requests that a worker was asked for, by id, with the elapsed time of the question. */
   readonly #asked = new Map<string, number>();
   #writing: Promise<void> = Promise.resolve();
+  readonly #tails: LogTails;
   #wanted: ReadonlyMap<JobId, ReadonlyMap<number, number>> = new Map();
   /** Rows of the newest run that nobody wanted, by job. */
   readonly #unseen = new Map<JobId, { readonly fence: bigint; readonly rows: number }>();
@@ -35,12 +38,14 @@ export class Output {
   constructor(context: LeaderContext, jobs: ReadonlyMap<JobId, JobDriver>) {
     this.#context = context;
     this.#jobs = jobs;
+    this.#tails = new LogTails(context);
   }
 
   /** Looks what users want. */
   async poll(): Promise<void> {
     await this.#tail();
     for (const request of await readLogRequests(this.#context.db)) await this.#ask(request);
+    await this.#tails.poll();
   }
 
   async #tail(): Promise<void> {
@@ -60,13 +65,30 @@ export class Output {
     const askedMs = this.#asked.get(id);
     if (askedMs === undefined) {
       const run = this.#jobs.get(job as JobId)?.effects.run;
-      if (run?.askLog(worker, { requestId: id, offset: fromOffset, limitBytes }) !== true) {
-        return failLogRequest(db, id, `worker ${worker} is not connected`);
-      }
       this.#asked.set(id, clock.elapsedMs());
+      if (run?.askLog(worker, { requestId: id, offset: fromOffset, limitBytes }) !== true)
+        void this.#answer(id, worker, fromOffset, limitBytes);
     } else if (clock.elapsedMs() - askedMs > ANSWER_MS) {
       this.#asked.delete(id);
       await failLogRequest(db, id, `worker ${worker} did not answer within ${ANSWER_MS / 1000} s`);
+    }
+  }
+
+  /** Answers for a worker that is not connected (any more): from what the scheduler has, or from its last words. */
+  async #answer(id: string, worker: string, fromOffset: bigint, limitBytes: bigint): Promise<void> {
+    const { db, logger } = this.#context;
+    try {
+      const end = await readWorkerOutput(this.#context, worker, fromOffset < 0n ? Number(-fromOffset) : 0);
+      const skip = fromOffset > 0n ? Math.max(0, Number(fromOffset) - end.offset) : 0;
+      const text = Buffer.from(end.text)
+        .subarray(skip, skip + Number(limitBytes))
+        .toString("utf8");
+      await writeLogChunk(db, id, BigInt(end.offset + skip), text, true);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      await failLogRequest(db, id, error.message).catch(() => logger.warn("a log request was not answered", { error }));
+    } finally {
+      this.#asked.delete(id);
     }
   }
 
@@ -124,6 +146,7 @@ export class Output {
 
   /** Resolves when what was received is written. */
   async settled(): Promise<void> {
+    this.#tails.stop();
     await this.#writing;
   }
 }
