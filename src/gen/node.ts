@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -83,6 +85,8 @@ export interface HeartbeatNodeRequest {
   readonly drainDeadlineMs: number;
   /** Login, as in `RegisterNodeRequest`. A secret. */
   readonly credential: string;
+  /** Content hashes of artifacts that the node has fetched, the newest last. */
+  readonly artifacts: readonly string[];
 }
 
 /** See the service. */
@@ -110,7 +114,11 @@ export interface NodeWorker {
   /** Wall time of its start, nanoseconds since 1970-01-01 UTC. */
   readonly startedAtNs: bigint;
   /** Absent while it runs. */
-  readonly exit: WorkerExit | undefined;
+  readonly exit:
+    | WorkerExit
+    | undefined;
+  /** It was told to end. */
+  readonly stopping: boolean;
 }
 
 /** How a worker process ended. */
@@ -153,6 +161,12 @@ export interface StartWorkerRequest {
   readonly environment: { [key: string]: string };
   /** Memory it may use, bytes; 0: unlimited. */
   readonly memoryLimitBytes: bigint;
+  /** Content hash of the artifact it will want, to be fetched ahead; empty: nothing. */
+  readonly artifactHash: string;
+  /** URL of the object store that has the artifact; empty: the node's own setting. */
+  readonly artifactStoreUrl: string;
+  /** Authority of controllers' certificates, PEM; empty: none. */
+  readonly controllerCa: string;
 }
 
 export interface StartWorkerRequest_EnvironmentEntry {
@@ -222,6 +236,58 @@ export interface ListWorkersResponse {
   readonly workers: readonly NodeWorker[];
   /** Slots that no worker has. */
   readonly freeSlots: number;
+  /** The node is being emptied. */
+  readonly draining: boolean;
+  /** Workers are killed after so long, milliseconds; 0 if unknown or not draining. */
+  readonly drainDeadlineMs: number;
+  /** "host:port" of the controller that it last heard; empty: none. */
+  readonly controller: string;
+}
+
+/** See the service. */
+export interface ReadLogRequest {
+  /** The controller's build. */
+  readonly peer:
+    | PeerVersion
+    | undefined;
+  /** Worker id, "wk_…". */
+  readonly workerId: string;
+  /** "stdout" or "stderr". */
+  readonly stream: string;
+  /** Bytes from the end to begin with; 0: from the beginning. */
+  readonly tailBytes: bigint;
+  /** Go on with what comes until the worker ends. */
+  readonly follow: boolean;
+}
+
+/** See the service. */
+export interface ReadLogResponse {
+  /** Place of the first byte. */
+  readonly offset: bigint;
+  /** UTF-8; may end within a character. */
+  readonly data: Uint8Array;
+}
+
+/** See the service. */
+export interface DrainNodeRequest {
+  /** The caller's build. */
+  readonly peer:
+    | PeerVersion
+    | undefined;
+  /** Workers are killed after so long, milliseconds; 0: the node's setting. */
+  readonly deadlineMs: number;
+  /** Takes workers again. */
+  readonly cancel: boolean;
+}
+
+/** See the service. */
+export interface DrainNodeResponse {
+  /** The daemon's build. */
+  readonly peer:
+    | PeerVersion
+    | undefined;
+  /** Workers that are still there. */
+  readonly workers: number;
 }
 
 function createBaseRegisterNodeRequest(): RegisterNodeRequest {
@@ -486,6 +552,7 @@ function createBaseHeartbeatNodeRequest(): HeartbeatNodeRequest {
     draining: false,
     drainDeadlineMs: 0,
     credential: "",
+    artifacts: [],
   };
 }
 
@@ -511,6 +578,9 @@ export const HeartbeatNodeRequest: MessageFns<HeartbeatNodeRequest> = {
     }
     if (message.credential !== "") {
       writer.uint32(58).string(message.credential);
+    }
+    for (const v of message.artifacts) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -584,6 +654,14 @@ export const HeartbeatNodeRequest: MessageFns<HeartbeatNodeRequest> = {
             message.credential = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.artifacts.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -610,6 +688,7 @@ export const HeartbeatNodeRequest: MessageFns<HeartbeatNodeRequest> = {
     message.draining = object.draining ?? false;
     message.drainDeadlineMs = object.drainDeadlineMs ?? 0;
     message.credential = object.credential ?? "";
+    message.artifacts = object.artifacts?.map((e) => e) || [];
     return message;
   },
 };
@@ -689,7 +768,7 @@ export const HeartbeatNodeResponse: MessageFns<HeartbeatNodeResponse> = {
 };
 
 function createBaseNodeWorker(): NodeWorker {
-  return { workerId: "", fence: undefined, slots: 0, pid: 0, startedAtNs: 0n, exit: undefined };
+  return { workerId: "", fence: undefined, slots: 0, pid: 0, startedAtNs: 0n, exit: undefined, stopping: false };
 }
 
 export const NodeWorker: MessageFns<NodeWorker> = {
@@ -714,6 +793,9 @@ export const NodeWorker: MessageFns<NodeWorker> = {
     }
     if (message.exit !== undefined) {
       WorkerExit.encode(message.exit, writer.uint32(50).fork()).join();
+    }
+    if (message.stopping !== false) {
+      writer.uint32(56).bool(message.stopping);
     }
     return writer;
   },
@@ -779,6 +861,14 @@ export const NodeWorker: MessageFns<NodeWorker> = {
             message.exit = WorkerExit.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.stopping = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -808,6 +898,7 @@ export const NodeWorker: MessageFns<NodeWorker> = {
     message.exit = (object.exit !== undefined && object.exit !== null)
       ? WorkerExit.fromPartial(object.exit)
       : undefined;
+    message.stopping = object.stopping ?? false;
     return message;
   },
 };
@@ -929,6 +1020,9 @@ function createBaseStartWorkerRequest(): StartWorkerRequest {
     runToken: "",
     environment: {},
     memoryLimitBytes: 0n,
+    artifactHash: "",
+    artifactStoreUrl: "",
+    controllerCa: "",
   };
 }
 
@@ -966,6 +1060,15 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
         throw new globalThis.Error("value provided for field message.memoryLimitBytes of type uint64 too large");
       }
       writer.uint32(72).uint64(message.memoryLimitBytes);
+    }
+    if (message.artifactHash !== "") {
+      writer.uint32(82).string(message.artifactHash);
+    }
+    if (message.artifactStoreUrl !== "") {
+      writer.uint32(90).string(message.artifactStoreUrl);
+    }
+    if (message.controllerCa !== "") {
+      writer.uint32(98).string(message.controllerCa);
     }
     return writer;
   },
@@ -1058,6 +1161,30 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
             message.memoryLimitBytes = reader.uint64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.artifactHash = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.artifactStoreUrl = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.controllerCa = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1100,6 +1227,9 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
     message.memoryLimitBytes = (object.memoryLimitBytes !== undefined && object.memoryLimitBytes !== null)
       ? BigInt(object.memoryLimitBytes)
       : 0n;
+    message.artifactHash = object.artifactHash ?? "";
+    message.artifactStoreUrl = object.artifactStoreUrl ?? "";
+    message.controllerCa = object.controllerCa ?? "";
     return message;
   },
 };
@@ -1505,7 +1635,15 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
 };
 
 function createBaseListWorkersResponse(): ListWorkersResponse {
-  return { peer: undefined, nodeId: "", workers: [], freeSlots: 0 };
+  return {
+    peer: undefined,
+    nodeId: "",
+    workers: [],
+    freeSlots: 0,
+    draining: false,
+    drainDeadlineMs: 0,
+    controller: "",
+  };
 }
 
 export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
@@ -1521,6 +1659,15 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
     }
     if (message.freeSlots !== 0) {
       writer.uint32(32).uint32(message.freeSlots);
+    }
+    if (message.draining !== false) {
+      writer.uint32(40).bool(message.draining);
+    }
+    if (message.drainDeadlineMs !== 0) {
+      writer.uint32(48).uint32(message.drainDeadlineMs);
+    }
+    if (message.controller !== "") {
+      writer.uint32(58).string(message.controller);
     }
     return writer;
   },
@@ -1570,6 +1717,30 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
             message.freeSlots = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.drainDeadlineMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.controller = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1593,6 +1764,337 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
     message.nodeId = object.nodeId ?? "";
     message.workers = object.workers?.map((e) => NodeWorker.fromPartial(e)) || [];
     message.freeSlots = object.freeSlots ?? 0;
+    message.draining = object.draining ?? false;
+    message.drainDeadlineMs = object.drainDeadlineMs ?? 0;
+    message.controller = object.controller ?? "";
+    return message;
+  },
+};
+
+function createBaseReadLogRequest(): ReadLogRequest {
+  return { peer: undefined, workerId: "", stream: "", tailBytes: 0n, follow: false };
+}
+
+export const ReadLogRequest: MessageFns<ReadLogRequest> = {
+  encode(message: ReadLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peer !== undefined) {
+      PeerVersion.encode(message.peer, writer.uint32(10).fork()).join();
+    }
+    if (message.workerId !== "") {
+      writer.uint32(18).string(message.workerId);
+    }
+    if (message.stream !== "") {
+      writer.uint32(26).string(message.stream);
+    }
+    if (message.tailBytes !== 0n) {
+      if (BigInt.asUintN(64, message.tailBytes) !== message.tailBytes) {
+        throw new globalThis.Error("value provided for field message.tailBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.tailBytes);
+    }
+    if (message.follow !== false) {
+      writer.uint32(40).bool(message.follow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadLogRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = PeerVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stream = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tailBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadLogRequest>): ReadLogRequest {
+    return ReadLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadLogRequest>): ReadLogRequest {
+    const message = createBaseReadLogRequest() as any;
+    message.peer = (object.peer !== undefined && object.peer !== null)
+      ? PeerVersion.fromPartial(object.peer)
+      : undefined;
+    message.workerId = object.workerId ?? "";
+    message.stream = object.stream ?? "";
+    message.tailBytes = (object.tailBytes !== undefined && object.tailBytes !== null) ? BigInt(object.tailBytes) : 0n;
+    message.follow = object.follow ?? false;
+    return message;
+  },
+};
+
+function createBaseReadLogResponse(): ReadLogResponse {
+  return { offset: 0n, data: new Uint8Array(0) };
+}
+
+export const ReadLogResponse: MessageFns<ReadLogResponse> = {
+  encode(message: ReadLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0n) {
+      if (BigInt.asUintN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadLogResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadLogResponse>): ReadLogResponse {
+    return ReadLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadLogResponse>): ReadLogResponse {
+    const message = createBaseReadLogResponse() as any;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.data = object.data ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseDrainNodeRequest(): DrainNodeRequest {
+  return { peer: undefined, deadlineMs: 0, cancel: false };
+}
+
+export const DrainNodeRequest: MessageFns<DrainNodeRequest> = {
+  encode(message: DrainNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peer !== undefined) {
+      PeerVersion.encode(message.peer, writer.uint32(10).fork()).join();
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(16).uint32(message.deadlineMs);
+    }
+    if (message.cancel !== false) {
+      writer.uint32(24).bool(message.cancel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainNodeRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = PeerVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.deadlineMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cancel = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainNodeRequest>): DrainNodeRequest {
+    return DrainNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainNodeRequest>): DrainNodeRequest {
+    const message = createBaseDrainNodeRequest() as any;
+    message.peer = (object.peer !== undefined && object.peer !== null)
+      ? PeerVersion.fromPartial(object.peer)
+      : undefined;
+    message.deadlineMs = object.deadlineMs ?? 0;
+    message.cancel = object.cancel ?? false;
+    return message;
+  },
+};
+
+function createBaseDrainNodeResponse(): DrainNodeResponse {
+  return { peer: undefined, workers: 0 };
+}
+
+export const DrainNodeResponse: MessageFns<DrainNodeResponse> = {
+  encode(message: DrainNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peer !== undefined) {
+      PeerVersion.encode(message.peer, writer.uint32(10).fork()).join();
+    }
+    if (message.workers !== 0) {
+      writer.uint32(16).uint32(message.workers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainNodeResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = PeerVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.workers = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainNodeResponse>): DrainNodeResponse {
+    return DrainNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainNodeResponse>): DrainNodeResponse {
+    const message = createBaseDrainNodeResponse() as any;
+    message.peer = (object.peer !== undefined && object.peer !== null)
+      ? PeerVersion.fromPartial(object.peer)
+      : undefined;
+    message.workers = object.workers ?? 0;
     return message;
   },
 };
@@ -1675,7 +2177,7 @@ export const NodeRegistryClient = makeGenericClientConstructor(
   serviceName: string;
 };
 
-/** Served by the node daemon, on port 5118. */
+/** Served by the node daemon, on port 5118. Every call carries the cluster's node token as metadata "wadi-node-token". */
 export type NodeDaemonService = typeof NodeDaemonService;
 export const NodeDaemonService = {
   /** Starts a worker process. A worker with this id that runs already is the answer. RESOURCE_EXHAUSTED: fewer slots are free than asked for. */
@@ -1708,6 +2210,26 @@ export const NodeDaemonService = {
     responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
   },
+  /** Output of a worker, also after its end as long as it is kept; NOT_FOUND afterwards. Goes on until the worker ends if it is followed. */
+  readLog: {
+    path: "/wadi.v1.NodeDaemon/ReadLog" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadLogRequest): Buffer => Buffer.from(ReadLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadLogRequest => ReadLogRequest.decode(value),
+    responseSerialize: (value: ReadLogResponse): Buffer => Buffer.from(ReadLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadLogResponse => ReadLogResponse.decode(value),
+  },
+  /** Empties the node, or takes that back. Answered at once; the heartbeats tell the controller. */
+  drainNode: {
+    path: "/wadi.v1.NodeDaemon/DrainNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainNodeRequest): Buffer => Buffer.from(DrainNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainNodeRequest => DrainNodeRequest.decode(value),
+    responseSerialize: (value: DrainNodeResponse): Buffer => Buffer.from(DrainNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainNodeResponse => DrainNodeResponse.decode(value),
+  },
 } as const;
 
 export interface NodeDaemonServer extends UntypedServiceImplementation {
@@ -1717,6 +2239,10 @@ export interface NodeDaemonServer extends UntypedServiceImplementation {
   stopWorker: handleUnaryCall<StopWorkerRequest, StopWorkerResponse>;
   /** All workers of this node: running, and exited ones until they have been listed once with their exit. */
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
+  /** Output of a worker, also after its end as long as it is kept; NOT_FOUND afterwards. Goes on until the worker ends if it is followed. */
+  readLog: handleServerStreamingCall<ReadLogRequest, ReadLogResponse>;
+  /** Empties the node, or takes that back. Answered at once; the heartbeats tell the controller. */
+  drainNode: handleUnaryCall<DrainNodeRequest, DrainNodeResponse>;
 }
 
 export interface NodeDaemonClient extends Client {
@@ -1767,6 +2293,29 @@ export interface NodeDaemonClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  /** Output of a worker, also after its end as long as it is kept; NOT_FOUND afterwards. Goes on until the worker ends if it is followed. */
+  readLog(request: ReadLogRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadLogResponse>;
+  readLog(
+    request: ReadLogRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadLogResponse>;
+  /** Empties the node, or takes that back. Answered at once; the heartbeats tell the controller. */
+  drainNode(
+    request: DrainNodeRequest,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
+  ): ClientUnaryCall;
+  drainNode(
+    request: DrainNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
+  ): ClientUnaryCall;
+  drainNode(
+    request: DrainNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainNodeResponse) => void,
   ): ClientUnaryCall;
 }
 

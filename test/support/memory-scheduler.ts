@@ -146,7 +146,7 @@ export class MemoryCluster {
 }
 
 /** What must be the same when a run is started again. */
-function essence({ runToken: _token, controllers: _controllers, ...rest }: RunSpec): object {
+function essence({ runToken: _token, controllers: _controllers, controllerCa: _ca, ...rest }: RunSpec): object {
   return rest;
 }
 

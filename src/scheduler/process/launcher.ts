@@ -130,6 +130,7 @@ export class ProcessLauncher implements WorkerLauncher {
       WADI_CONTROLLER_ENDPOINTS: controllers.join(","),
       WADI_RUN_TOKEN_FILE: this.#folders.tokenFile(worker),
       WADI_LOG_FILE: this.#folders.logFile(worker),
+      ...(launch.controllerCa === undefined ? {} : { WADI_CONTROLLER_CA_FILE: this.#folders.caFile(worker) }),
     };
   }
 

@@ -19,6 +19,8 @@ export interface RecordedWorker {
   readonly handle: string | undefined;
   /** Undefined while it runs, as far as is known. */
   readonly exit: WorkerExit | undefined;
+  /** The machine that was to start it; absent: this one. */
+  readonly node?: string | undefined;
 }
 
 /** A run that was started. */
@@ -58,13 +60,21 @@ const jobSchema = z.object({
       fence: z.string().transform(BigInt),
       essence: z.string(),
       submittedAtMs: z.number().optional(),
-      workers: z.array(z.object({ id: z.string(), slots: z.number(), handle: z.string().optional(), exit: exitSchema.optional() })),
+      workers: z.array(
+        z.object({
+          id: z.string(),
+          slots: z.number(),
+          handle: z.string().optional(),
+          exit: exitSchema.optional(),
+          node: z.string().optional(),
+        }),
+      ),
     }),
   ),
 });
 
-/** What must be the same when a run is started again: everything but token and controllers. */
-export function essenceOf({ runToken: _token, controllers: _controllers, ...rest }: RunSpec): string {
+/** What must be the same when a run is started again: everything but token, controllers and their authority. */
+export function essenceOf({ runToken: _token, controllers: _controllers, controllerCa: _ca, ...rest }: RunSpec): string {
   const text = JSON.stringify(rest, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : sorted(value)));
   return createHash("sha256").update(text).digest("hex");
 }
@@ -83,6 +93,32 @@ export function forgetOldRuns(job: RecordedJob): RecordedJob {
 /** Whether all its workers have exited. */
 export function isOver({ workers }: RecordedRun): boolean {
   return workers.every(({ exit }) => exit !== undefined);
+}
+
+/** A record as JSON text. */
+export function encodeJob(job: RecordedJob): string {
+  return JSON.stringify({ version: 1, ...job }, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+}
+
+/** The inverse. Throws what JSON and the schema throw. */
+export function decodeJob(text: string): RecordedJob {
+  const { version: _, job, runs, ...rest } = jobSchema.parse(JSON.parse(text));
+  return {
+    ...rest,
+    job: job as JobId,
+    runs: runs.map(({ run, submittedAtMs, workers, ...others }) => ({
+      ...others,
+      run: run as RunId,
+      submittedAtMs,
+      workers: workers.map(({ id, slots, handle, exit, node }) => ({
+        id: id as WorkerId,
+        slots,
+        handle,
+        exit: exit === undefined ? undefined : { ...exit, code: exit.code, signal: exit.signal },
+        ...(node === undefined ? {} : { node }),
+      })),
+    })),
+  };
 }
 
 /** Where records are kept. */
@@ -114,30 +150,15 @@ export class RunRecords implements RunRecordStore {
   }
 
   read(): RecordedJob[] {
-    return this.#names().map((name) => {
-      const { version: _, ...found } = this.#readFile(join(this.#folder, name));
-      const runs = found.runs.map((run) => ({
-        ...run,
-        run: run.run as RunId,
-        submittedAtMs: run.submittedAtMs,
-        workers: run.workers.map(({ id, slots, handle, exit }) => ({
-          id: id as WorkerId,
-          slots,
-          handle,
-          exit: exit === undefined ? undefined : { ...exit, code: exit.code, signal: exit.signal },
-        })),
-      }));
-      return { ...found, job: found.job as JobId, runs };
-    });
+    return this.#names().map((name) => this.#readFile(join(this.#folder, name)));
   }
 
   write(job: RecordedJob): void {
     const path = join(this.#folder, `${job.job}.json`);
-    const text = JSON.stringify({ version: 1, ...job }, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       const fd = openSync(`${path}.new`, "w", 0o600);
-      writeSync(fd, `${text}\n`);
+      writeSync(fd, `${encodeJob(job)}\n`);
       fsyncSync(fd);
       closeSync(fd);
       renameSync(`${path}.new`, path);
@@ -146,9 +167,9 @@ export class RunRecords implements RunRecordStore {
     }
   }
 
-  #readFile(path: string): z.infer<typeof jobSchema> {
+  #readFile(path: string): RecordedJob {
     try {
-      return jobSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+      return decodeJob(readFileSync(path, "utf8"));
     } catch (error) {
       throw externalError("io", `the scheduler's record "${path}" cannot be read`, {
         retry: "never",

@@ -37,6 +37,7 @@ const recordSchema = z.object({
   controllers: z.array(z.string()),
   environment: z.record(z.string(), z.string()),
   memoryBytes: z.number(),
+  controllerCa: z.string().optional(),
   pid: z.number().optional(),
   ticks: z.string().optional(),
 });
@@ -63,6 +64,11 @@ export class WorkerFolders {
     return join(this.path(worker), "token");
   }
 
+  /** Authority of controllers' certificates; there only if one was given. */
+  caFile(worker: string): string {
+    return join(this.path(worker), "controller-ca.pem");
+  }
+
   /** JSON lines, written by the worker itself. */
   logFile(worker: string): string {
     return join(this.path(worker), "worker.log");
@@ -77,6 +83,7 @@ export class WorkerFolders {
   create({ runToken, ...launch }: WorkerLaunch): void {
     mkdirSync(this.path(launch.worker), { recursive: true, mode: 0o700 });
     writeFileSync(this.tokenFile(launch.worker), runToken, { mode: 0o600 });
+    if (launch.controllerCa !== undefined) writeFileSync(this.caFile(launch.worker), launch.controllerCa, { mode: 0o600 });
     this.write({ launch, process: undefined });
   }
 
@@ -115,7 +122,7 @@ export class WorkerFolders {
     try {
       const found = recordSchema.parse(JSON.parse(readFileSync(join(this.path(name), "record.json"), "utf8")));
       const { version: _, pid, ticks, job, run, worker, ...rest } = found;
-      const launch = { ...rest, job: job as JobId, run: run as RunId, worker: worker as WorkerId };
+      const launch: RecordedLaunch = { ...rest, job: job as JobId, run: run as RunId, worker: worker as WorkerId };
       return { launch, process: pid === undefined ? undefined : { pid, ticks: ticks ?? "" } };
     } catch {
       // A record that a crash cut off names no process: there was none yet, or it is found by its environment.
