@@ -3,7 +3,21 @@
  * variable is `WADI__PIPELINE__SOURCE_BATCH_SIZE`. Names follow Arroyo's where it has the setting. How they are read is in `config.ts`.
  */
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
-import { byteSize, choice, duration, flag, integer, optionalText, port, secret, text, textList } from "./setting.ts";
+import {
+  byteSize,
+  choice,
+  duration,
+  flag,
+  integer,
+  optionalText,
+  port,
+  secret,
+  tableList,
+  text,
+  textList,
+  textTable,
+  treeTable,
+} from "./setting.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -67,6 +81,16 @@ const serviceSettings = {
   "worker.controller-absence-limit": duration(SECOND, DAY)(MINUTE, "a worker goes on without a controller for this long, then pauses"),
 } as const;
 
+const tlsSettings = {
+  "tls.mode": choice(["auto", "on", "off"])(
+    "auto",
+    "whether controllers and workers speak TLS; auto: where they are bound beyond loopback",
+  ),
+  "tls.certificate": optionalText("file with the certificate of this controller; one of the cluster's own authority if empty"),
+  "tls.key": optionalText("file with the key of tls.certificate"),
+  "tls.ca": optionalText("file with the authority of controllers' certificates, for workers and nodes; the cluster's own if empty"),
+} as const;
+
 const executionSettings = {
   "connectors.file.roots": textList(["."], "directories that file connectors may reach, relative to the working directory"),
   "udf.timeout": duration(1, HOUR)(10 * SECOND, "a user's function may take this long for one batch"),
@@ -97,17 +121,117 @@ const databaseSettings = {
 const outsideSettings = {
   "prometheus.endpoint": optionalText("URL of the Prometheus server that the API queries"),
   "prometheus.basic-auth": secret("user:password for Prometheus"),
-  "nomad.address": text("http://127.0.0.1:4646", "URL of the Nomad HTTP API"),
+  "nomad.address": text("http://127.0.0.1:4646", "URL of the Nomad HTTP API; several with commas are tried in turn"),
   "nomad.unix-address": optionalText("unix socket of Nomad's task API; preferred to the address"),
   "nomad.token": secret("ACL token or workload identity"),
   "nomad.region": optionalText("region of worker jobs"),
   "nomad.namespace": text("default", "namespace of worker jobs"),
-  "nomad.datacenters": textList(["*"], "data centres of worker jobs"),
   "nomad.ca-cert": optionalText("file of the certificate authority of Nomad's API"),
   "nomad.client-cert": optionalText("file of the client certificate"),
   "nomad.client-key": optionalText("file of the client certificate's key"),
   "nomad.tls-server-name": optionalText("server name to expect in Nomad's certificate"),
   "nomad.skip-verify": flag(false, "whether Nomad's certificate is accepted unseen"),
+  "nomad.ui-address": optionalText("URL of Nomad's web interface in links; the first address if empty"),
+} as const;
+
+const nomadWorkerSettings = {
+  "nomad.token-file": optionalText("file of the token, read again when it changes; preferred to the token"),
+  "nomad.cluster-id": text("wadi", "tells the worker jobs of this installation from those of others in the same namespace"),
+  "nomad.node-pool": text("default", "node pool of worker jobs"),
+  "nomad.priority": integer(1, 100)(50, "priority of worker jobs"),
+  "nomad.driver": choice(["docker", "exec", "raw_exec"])("docker", "task driver of workers"),
+  "nomad.image": optionalText("image of workers by digest, for the driver docker; attributes of the node may be part of it"),
+  "nomad.artifact": optionalText("URL of Wadi's archive, for exec and raw_exec; attributes of the node may be part of it"),
+  "nomad.artifact-checksum": optionalText("checksum of the archive: sha256:…, or file:URL of a list of checksums"),
+  "nomad.command": textList([], 'program and words that start a worker; the image\'s own and "worker", or local/wadi/bin/wadi worker'),
+  "nomad.user": optionalText("user that workers run as; the driver's default if empty"),
+  "nomad.slots-per-worker": integer(1, 1_024)(4, "slots of one worker at most; all workers of a run have the same number"),
+  "nomad.mhz-per-slot": integer(1, 1_000_000)(1_000, "MHz reserved per slot"),
+  "nomad.cores-per-slot": integer(0, 64)(0, "whole cores reserved per slot instead of MHz; 0: none"),
+  "nomad.memory-per-slot": byteSize(0, 64 * GIB)(0, "memory reserved per slot; 0: all that a slot may use"),
+  "nomad.memory-max-per-slot": byteSize(0, 64 * GIB)(
+    0,
+    "memory a slot may take where Nomad allows more than is reserved; 0: what is reserved",
+  ),
+  "nomad.disk": byteSize(256 * MIB, 1_024 * GIB)(GIB, "disk reserved for a worker's logs and artifacts"),
+  "nomad.datacenters": textList(["*"], "data centres of worker jobs"),
+  "nomad.constraints": textList([], 'constraints on nodes, each "attribute operator value"'),
+  "nomad.affinities": textList([], 'preferences for nodes, each "weight attribute operator value", weight from -100 to 100'),
+  "nomad.spread": textList([], "attributes over whose values workers of a run are spread, such as node.datacenter"),
+  "nomad.distinct-hosts": flag(false, "whether no two workers of a run may be on one node"),
+  "nomad.network-mode": choice(["host", "bridge"])("host", "network of worker allocations"),
+  "nomad.kill-timeout": duration(SECOND, HOUR)(30 * SECOND, "time between a worker's signal to end and its end; clients cap it"),
+  "nomad.environment": textList([], 'environment of workers besides their own, each "NAME=value"; no secrets'),
+  "nomad.job-template": optionalText("file of an operator's own job in HCL, to which what Wadi needs is added"),
+  "nomad.template-variables": textList([], 'variables of the job template, each "name=value"'),
+  "nomad.console-address": optionalText("URL of Wadi's web interface in Nomad's; no link if empty"),
+  "nomad.runs-to-keep": integer(0, 1_000)(3, "ended runs of a job that Nomad shall remember"),
+  "nomad.preflight": flag(true, "whether a run that does not fit now waits here; false: it waits in Nomad, where an autoscaler sees it"),
+  "nomad.resync-interval": duration(5 * SECOND, HOUR)(45 * SECOND, "time between two complete looks at Nomad, besides its events"),
+} as const;
+
+/** Taints that say that a machine goes away soon: AWS spot notice, Karpenter, Google's spot notice, the cluster autoscaler. */
+const DRAIN_TAINTS = [
+  "aws-node-termination-handler/spot-itn",
+  "karpenter.sh/disrupted",
+  "cloud.google.com/impending-node-termination",
+  "ToBeDeletedByClusterAutoscaler",
+] as const;
+
+/** What a pipeline may change of its workers' Job; a path allows all below it. */
+const OVERLAY_ALLOWED = [
+  "metadata.labels",
+  "metadata.annotations",
+  "spec.ttlSecondsAfterFinished",
+  "spec.template.metadata.labels",
+  "spec.template.metadata.annotations",
+  "spec.template.spec.affinity",
+  "spec.template.spec.nodeSelector",
+  "spec.template.spec.priorityClassName",
+  "spec.template.spec.terminationGracePeriodSeconds",
+  "spec.template.spec.tolerations",
+  "spec.template.spec.topologySpreadConstraints",
+  "spec.template.spec.containers.worker.resources",
+] as const;
+
+const kubernetesSettings = {
+  "kubernetes.kubeconfig": optionalText("kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's service account if empty"),
+  "kubernetes.context": optionalText("context of the kubeconfig; its current one if empty"),
+  "kubernetes.namespace": optionalText("namespace of worker Jobs; the context's if empty"),
+  "kubernetes.cluster-name": text("wadi", "tells the Jobs of this Wadi from those of another in the same namespace"),
+  "kubernetes.watch-nodes": flag(true, "whether nodes are watched, for drains and capacity; needs a ClusterRole"),
+  "kubernetes.preflight": flag(
+    false,
+    "whether a run that does not fit now waits here; false: its pods wait, where an autoscaler sees them",
+  ),
+  "kubernetes.drain-taints": textList(DRAIN_TAINTS, "keys of taints that mean that a node goes away; cordons and NoExecute always do"),
+  "kubernetes.resource-mode": choice(["per-slot", "per-pod"])("per-slot", "whether worker.cpu and worker.memory are of a slot or of a pod"),
+  "kubernetes.job-ttl": duration(SECOND, 30 * DAY)(HOUR, "how long a finished Job and its logs are kept"),
+  "kubernetes.worker.name-prefix": text("w", "beginning of the names of worker Jobs"),
+  "kubernetes.worker.image": optionalText("image of workers, by digest in production; must be set"),
+  "kubernetes.worker.image-pull-policy": choice(["IfNotPresent", "Always", "Never"])("IfNotPresent", "when the image is pulled"),
+  "kubernetes.worker.image-pull-secrets": textList([], "names of secrets for pulling the image"),
+  "kubernetes.worker.service-account-name": optionalText("service account of workers; the namespace's default if empty"),
+  "kubernetes.worker.command": textList([], "command line of a worker; the image's own entry point with the word worker if empty"),
+  "kubernetes.worker.labels": textTable({}, "labels of worker Jobs and pods"),
+  "kubernetes.worker.annotations": textTable({}, "annotations of worker Jobs and pods"),
+  "kubernetes.worker.env": textTable({}, "environment of workers; no secrets"),
+  "kubernetes.worker.cpu": optionalText("processors as Kubernetes writes them, such as 900m; one per slot if empty"),
+  "kubernetes.worker.memory": optionalText(
+    "memory as Kubernetes writes it, such as 2Gi; what a slot may use and a share of the worker's own if empty",
+  ),
+  "kubernetes.worker.node-selector": textTable({}, "labels that a node must have"),
+  "kubernetes.worker.tolerations": tableList([], "taints that workers bear, as in a pod's tolerations"),
+  "kubernetes.worker.volumes": tableList([], "more volumes, as in a pod's volumes"),
+  "kubernetes.worker.volume-mounts": tableList([], "where they are mounted, as in a container's volumeMounts"),
+  "kubernetes.worker.priority-class": optionalText("priority class of worker pods"),
+  "kubernetes.worker.topology-spread": choice(["preferred", "required", "none"])("preferred", "workers of a run over zones and hosts"),
+  "kubernetes.worker.termination-grace": duration(SECOND, HOUR)(
+    60 * SECOND,
+    "time a worker has for its last checkpoint when its pod is deleted",
+  ),
+  "kubernetes.worker.overlay": treeTable({}, "merged into every worker Job, without limits: the operator's own"),
+  "kubernetes.worker.overlay-allowed": textList(OVERLAY_ALLOWED, "paths that a pipeline's own overlay may change"),
 } as const;
 
 /** The table of settings, in the order in which they are printed. */
@@ -116,9 +240,12 @@ export const SETTINGS = {
   ...pipelineSettings,
   ...clusterSettings,
   ...serviceSettings,
+  ...tlsSettings,
   ...executionSettings,
   ...databaseSettings,
   ...outsideSettings,
+  ...kubernetesSettings,
+  ...nomadWorkerSettings,
 } as const;
 
 /** Other names of settings, for configurations written for Arroyo or from the design's words. */

@@ -40,6 +40,8 @@ export interface AcceptedAssignment {
   readonly placement: readonly number[];
   readonly peers: readonly PeerAddress[];
   readonly credential: string;
+  /** Whether workers speak TLS among themselves. */
+  readonly dataTls: boolean;
   readonly settings: Omit<SlotSettings, "fence" | "restoredEpoch">;
   readonly stateLimit: number;
   readonly stuckMs: number;
@@ -75,6 +77,7 @@ export function acceptAssignment(assignment: Assignment): AcceptedAssignment {
     placement: [...placement],
     peers: acceptPeers(assignment),
     credential: assignment.dataCredential,
+    dataTls: assignment.dataTls,
     ...acceptSettings(settings),
     restore:
       restore === undefined

@@ -2,6 +2,7 @@
  * The worker's tie to whoever leads: dials the known controllers in turn until one welcomes it, and dials again whenever the stream breaks.
  * It knows nothing of what is said, except who may say it and what was said last.
  */
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
@@ -10,6 +11,7 @@ import { backoffDelayMs, type RetryPolicy } from "../core/retry.ts";
 import type { Register, Welcome } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
+import { controllerCredentials } from "../rpc/tls.ts";
 import { LeaderEpoch, type WorkerMessage, WorkerStream } from "../rpc/worker-client.ts";
 import type { EndpointList } from "./endpoint-list.ts";
 
@@ -29,6 +31,8 @@ export interface ControllerLinkHandler {
 /** What the link works with. */
 export interface ControllerLinkOptions {
   readonly endpoints: EndpointList;
+  /** Who signs controllers' certificates, PEM; empty: plain text is spoken. Asked before every dial; may throw. */
+  readonly authority: () => string;
   readonly fence: RunFence;
   readonly release: string;
   readonly clock: Clock;
@@ -38,7 +42,14 @@ export interface ControllerLinkOptions {
 
 /** Attempts are not limited here: the lease is. */
 const POLICY: RetryPolicy = { attempts: Number.MAX_SAFE_INTEGER, initialMs: 100, maxMs: 3_000 };
+/** The first answer has to come within so long; where others could be asked meanwhile, sooner. */
 const ANSWER_LIMIT_MS = 10_000;
+const ANSWER_LIMIT_AMONG_MS = 3_000;
+/** A leader renews leases at least every third of them; what may be late. */
+const SILENCE_GRACE_MS = 500;
+const SILENCE_LOOK_MS = 100;
+/** Failures in a row after which the worker says what is in its way. */
+const TELLING_FAILURES = 10;
 const FINAL: ReadonlySet<string> = new Set(["permission-denied", "version-mismatch", "fenced"]);
 
 /** How a stream ended. */
@@ -59,6 +70,7 @@ export class ControllerLink {
   #hint: string | undefined;
   #stream: WorkerStream | undefined;
   #welcomed = false;
+  #heardMs = 0;
   #last: { readonly body: WorkerMessage; readonly said: () => void } | undefined;
 
   constructor(handler: ControllerLinkHandler, options: ControllerLinkOptions) {
@@ -98,9 +110,15 @@ export class ControllerLink {
       if (!welcomed && !hinted) this.#turn += 1;
       if (this.#hint !== undefined && !hinted) continue;
       const delayMs = backoffDelayMs(Math.max(1, failures), POLICY, this.#options.random);
-      if (error !== undefined) this.#options.logger.debug("no controller", { endpoint, delayMs, error });
+      if (error !== undefined) this.#tell(failures, endpoint, error);
       await this.#options.clock.sleep(delayMs, signal);
     }
+  }
+
+  #tell(failures: number, endpoint: string | undefined, error: AppError): void {
+    const { logger } = this.#options;
+    if (failures === TELLING_FAILURES) logger.warn("no controller has welcomed this worker yet, it goes on trying", { endpoint, error });
+    else logger.debug("no controller", { endpoint, failures, error });
   }
 
   /** Whom to dial; undefined: nobody is known yet. */
@@ -130,12 +148,22 @@ export class ControllerLink {
     stream.end().catch(() => undefined);
   }
 
-  #serve(endpoint: string, signal: AbortSignal): Promise<StreamEnd> {
+  async #serve(endpoint: string, signal: AbortSignal): Promise<StreamEnd> {
+    try {
+      return await this.#converse(endpoint, controllerCredentials(this.#options.authority()), signal);
+    } catch (error) {
+      return { welcomed: false, error: toAppError(error) };
+    }
+  }
+
+  #converse(endpoint: string, credentials: ChannelCredentials, signal: AbortSignal): Promise<StreamEnd> {
     const { clock, fence, release } = this.#options;
     return new Promise((resolve) => {
+      const ended = new AbortController();
       const cut = (): void => stream.cancel();
       const closed = (error: AppError | undefined): void => {
         signal.removeEventListener("abort", cut);
+        ended.abort();
         const welcomed = this.#welcomed;
         this.#welcomed = false;
         this.#stream = undefined;
@@ -143,19 +171,48 @@ export class ControllerLink {
         resolve({ welcomed, error });
       };
       const message = (body: ControllerBody): void => {
+        this.#heardMs = clock.elapsedMs();
         try {
           this.#message(body, stream);
+          if (body.$case === "welcome") this.#watchSilence(stream, body.value.lease?.durationMs ?? 0, ended.signal).catch(cut);
         } catch (error) {
           this.#options.logger.error("a controller's message was not handled", { message: body.$case, error: toAppError(error) });
           stream.cancel();
         }
       };
-      const options = { clock, fence, release, leaderEpoch: this.#leaderEpoch, answerLimitMs: ANSWER_LIMIT_MS };
+      const answerLimitMs = this.#alone ? ANSWER_LIMIT_MS : ANSWER_LIMIT_AMONG_MS;
+      const options = { clock, fence, release, credentials, leaderEpoch: this.#leaderEpoch, answerLimitMs };
       const stream = new WorkerStream(endpoint, { message, closed }, options);
       this.#stream = stream;
       signal.addEventListener("abort", cut, { once: true });
       stream.send({ $case: "register", value: this.#handler.register() });
     });
+  }
+
+  /** Whether there is nobody else to dial. */
+  get #alone(): boolean {
+    return this.#options.endpoints.all.length < 2;
+  }
+
+  /**
+   * A leader that hangs keeps its connections, so that only its silence tells: it renews leases more often than this. Ends the stream, and the
+   * next controller is dialled.
+   */
+  async #watchSilence(stream: WorkerStream, leaseMs: number, ended: AbortSignal): Promise<void> {
+    if (leaseMs === 0) return;
+    const { clock, logger } = this.#options;
+    const limitMs = leaseMs / 3 + SILENCE_GRACE_MS;
+    while (!ended.aborted) {
+      await clock.sleep(Math.max(SILENCE_LOOK_MS, this.#heardMs + limitMs - clock.elapsedMs()), ended);
+      if (ended.aborted || this.#alone || clock.elapsedMs() - this.#heardMs < limitMs) continue;
+      // If it was this process that stood still, what has come meanwhile is heard first.
+      const heardMs = this.#heardMs;
+      await clock.sleep(SILENCE_LOOK_MS, ended);
+      if (ended.aborted || this.#heardMs !== heardMs) continue;
+      logger.warn("the controller says nothing, another one is tried", { endpoint: stream.endpoint, silentMs: Math.round(limitMs) });
+      this.#turn += 1;
+      return stream.cancel();
+    }
   }
 
   #message(body: ControllerBody, stream: WorkerStream): void {

@@ -9,6 +9,7 @@ import type { PreviewBatch, SinkCommit } from "../connectors/connector.ts";
 import type { ErrorRecord } from "../core/errors.ts";
 import type { PhaseTiming, ReportTiming, SkippedRows, SlotProgress, SlotSettings } from "../dataflow/slot-contract.ts";
 import type { Program } from "../program/program.ts";
+import type { DataTls } from "./data-tls.ts";
 
 /** The pipeline's code: WebAssembly, or (in tests) the URL of a script whose `makeModule(program)` returns the module's exports. */
 export type ModuleSource =
@@ -56,6 +57,8 @@ export interface WorkerStart {
   readonly worker: number;
   /** Number of the worker of every subtask. */
   readonly placement: readonly number[];
+  /** Absent: workers speak plain text among themselves. Not for slots. */
+  readonly tls?: DataTls | undefined;
 }
 
 /** A commit of one sink of one subtask. */

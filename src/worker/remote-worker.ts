@@ -3,9 +3,8 @@
  * more. It decides nothing about epochs or restarts. The slots are hosted by `worker.ts`; the tie to the controller is `controller-link.ts`;
  * what has been said and may have to be said again is in `run-journal.ts`.
  */
-import { readFileSync } from "node:fs";
 import { checkFileRoots } from "../connectors/files/roots.ts";
-import { type AppError, externalError, toAppError, toErrorRecord } from "../core/errors.ts";
+import { type AppError, externalError, toErrorRecord } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { SlotProgress } from "../dataflow/slot-contract.ts";
 import type { Assignment } from "../gen/assignment.ts";
@@ -25,6 +24,7 @@ import { fetchModule, fetchRestore } from "./preparation.ts";
 import type { WorkerEvent } from "./protocol.ts";
 import { RunJournal } from "./run-journal.ts";
 import { Worker } from "./worker.ts";
+import { WorkerCredentials } from "./worker-credentials.ts";
 import { commitCommand, committedMessage, previewMessage, progressMessage, readyMessage, reportMessage } from "./worker-messages.ts";
 import { WorkerMetrics } from "./worker-metrics.ts";
 import { type RemoteWorkerOptions, WORKER_EXIT } from "./worker-options.ts";
@@ -51,6 +51,7 @@ export class RemoteWorker implements Service {
   readonly #lease: Lease;
   readonly #metrics: WorkerMetrics;
   readonly #admin: AdminServer;
+  readonly #credentials: WorkerCredentials;
   #dataPort = 0;
   #adminPort = 0;
   readonly #stopLink = new AbortController();
@@ -84,6 +85,7 @@ export class RemoteWorker implements Service {
     this.#lease = new Lease(limits, clock.elapsedMs());
     this.#hosted = new Worker((event) => this.#event(event), this.#listener);
     this.#hosted.onEnd(() => this.#onThreadsGone());
+    this.#credentials = new WorkerCredentials(options);
     this.#link = new ControllerLink(
       {
         register: () => this.#register(),
@@ -92,7 +94,15 @@ export class RemoteWorker implements Service {
         lost: (error) => logger.warn("the controller is gone", { error }),
         refused: (error) => this.#refused(error),
       },
-      { endpoints: new EndpointList(endpoints, logger), fence, release, clock, random, logger },
+      {
+        endpoints: new EndpointList(endpoints, logger),
+        authority: () => this.#credentials.controllerAuthority(),
+        fence,
+        release,
+        clock,
+        random,
+        logger,
+      },
     );
   }
 
@@ -138,13 +148,11 @@ export class RemoteWorker implements Service {
   }
 
   #register(): Register {
-    const { workerId, credential, credentialKind, slots, handle, machine, memoryLimitBytes, addresses } = this.#options;
+    const { workerId, slots, handle, machine, memoryLimitBytes, addresses } = this.#options;
     return RegisterMessage.create({
       workerId,
-      credential,
-      credentialKind,
+      ...this.#credentials.proof(),
       slots,
-      identity: this.#identity(),
       dataHost: addresses.dataHost,
       dataPort: this.#dataPort,
       adminHost: addresses.adminHost,
@@ -156,19 +164,9 @@ export class RemoteWorker implements Service {
     });
   }
 
-  /** The token is renewed in its file while the worker runs. Who wants one and gets none says so. */
-  #identity(): string {
-    const { identityFile, logger } = this.#options;
-    if (identityFile === undefined) return "";
-    try {
-      return readFileSync(identityFile, "utf8").trim();
-    } catch (error) {
-      logger.warn("the worker's identity cannot be read", { error: toAppError(error) });
-      return "";
-    }
-  }
-
-  #welcome({ lease, heartbeatIntervalMs }: Welcome): void {
+  #welcome(welcome: Welcome): void {
+    const { lease, heartbeatIntervalMs } = welcome;
+    this.#credentials.welcomed(welcome);
     if (heartbeatIntervalMs > 0) this.#heartbeatMs = heartbeatIntervalMs;
     if (lease !== undefined) this.#renew(lease);
     for (const message of this.#journal?.repeats() ?? []) this.#link.send(message);
@@ -250,7 +248,8 @@ export class RemoteWorker implements Service {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const connectors = this.#options.connectors ?? new URL(`../connectors/registry.${extension}`, import.meta.url).href;
     const limits = { memoryBytes: memoryLimitBytes, udfTimeoutMs: config["udf.timeout"] };
-    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors }, limits);
+    const tls = assigned.dataTls ? this.#credentials.dataTls() : undefined;
+    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors, tls }, limits);
     this.#hosted.command({ kind: "start", start });
     this.#hosted.command({ kind: "connect", peers });
   }

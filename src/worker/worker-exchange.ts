@@ -25,6 +25,7 @@ import {
   sealFrame,
 } from "../dataflow/exchange/tcp.ts";
 import type { DataListener } from "./data-listener.ts";
+import { dialTls, proving } from "./data-tls.ts";
 import type { PeerAddress, WorkerStart } from "./protocol.ts";
 import type { RemoteRing, WorkerLinks } from "./slot-links.ts";
 
@@ -158,7 +159,8 @@ export class WorkerExchange {
     const threadOf = (subtask: number): number => links.subtasks.indexOf(subtask);
     this.#outgoing = links.outgoing.map((remote) => new OutgoingRing(remote, threadOf(remote.subtask)));
     this.#incoming = links.incoming.map((remote) => new IncomingRing(remote, threadOf(remote.subtask)));
-    listener.attach((socket) => this.#accept(socket));
+    const take = (socket: Socket): void => this.#accept(socket);
+    listener.attach(start.tls === undefined ? take : proving(start.tls, take));
   }
 
   /** Connects to all others and begins to carry frames. */
@@ -181,9 +183,9 @@ export class WorkerExchange {
   }
 
   #dial(peer: PeerAddress): void {
-    const { run, worker } = this.#start;
+    const { run, worker, tls } = this.#start;
     const name = `${peer.host}:${peer.port}`;
-    const socket = connect({ host: peer.host, port: peer.port, noDelay: true });
+    const socket = tls === undefined ? connect({ host: peer.host, port: peer.port, noDelay: true }) : dialTls(peer, tls);
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(externalError("timeout", `worker at ${name} does not answer`)));
     socket.once("connect", () => socket.setTimeout(WELCOME_TIMEOUT_MS));
     socket.write(encodeHello({ worker, fence: run.settings.fence, credential: run.credential }));

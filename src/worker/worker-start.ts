@@ -2,6 +2,7 @@
 import type { VertexRestore } from "../checkpoint/restore.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { AcceptedAssignment } from "./assignment.ts";
+import type { DataTls } from "./data-tls.ts";
 import type { ModuleSource, WorkerStart } from "./protocol.ts";
 
 /** What has been fetched. */
@@ -11,6 +12,8 @@ export interface FetchedParts {
   readonly restore: readonly VertexRestore[] | undefined;
   /** URL of the module that exports `createSource` and `createSink`. */
   readonly connectors: string;
+  /** Undefined: the data plane is plain. */
+  readonly tls: DataTls | undefined;
 }
 
 /** What this process may use. */
@@ -46,5 +49,5 @@ export function workerStart(fence: RunFence, assigned: AcceptedAssignment, fetch
     credential,
     preview,
   };
-  return { run, worker, placement };
+  return { run, worker, placement, tls: fetched.tls };
 }

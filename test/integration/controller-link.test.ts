@@ -81,6 +81,7 @@ describe("the way to the leader", () => {
     };
     const made = new ControllerLink(handler, {
       endpoints: new EndpointList(to, silentLogger),
+      authority: () => "",
       fence: FENCE,
       release: "test",
       clock: systemClock,
