@@ -1,4 +1,4 @@
-/** Commands for whoever operates a cluster: backup, restore, support-bundle. */
+/** Commands for whoever operates a cluster: doctor, backup, restore, support-bundle. */
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { LoadedConfig } from "../core/config.ts";
@@ -14,6 +14,19 @@ const BUNDLE = {
   out: { type: "string", requiresArg: true, describe: "file to write; wadi-support-<time>.tar.gz by default" },
 } as const;
 
+const DOCTOR = {
+  ...STATE,
+  json: { type: "boolean", default: false, describe: "the findings as JSON" },
+  "no-probe": { type: "boolean", default: false, describe: "start no short Nomad job that looks from a node" },
+  reach: {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    default: [],
+    describe: "look only at the stores and at this address: name=host:port",
+  },
+} as const;
+
 async function configured(file: string | undefined, stateDir: string | undefined): Promise<LoadedConfig> {
   const loaded = await configuration(file);
   const path = single("state-dir", stateDir);
@@ -24,8 +37,28 @@ function withArchive<T>(y: Argv<T>, describe: string) {
   return y.positional("file", { type: "string", demandOption: true, describe });
 }
 
+function registerDoctor(y: Argv, finish: Finish): Argv {
+  return y.command(
+    "doctor",
+    "look for what is wrong, with cause and fix",
+    (c) =>
+      c
+        .options(DOCTOR)
+        .example("$0 doctor", "looks at scheduler, store, database and API as configured")
+        .example("NOMAD_ADDR=https://10.0.0.5:4646 SCHEDULER=nomad $0 doctor", "at a Nomad cluster")
+        .epilogue(
+          "It takes ten seconds at most and changes nothing for good. Exit codes: 0 all is well, 1 something fails, 2 wrong usage.",
+        ),
+    async (a) => {
+      const { doctor } = await import("./commands/doctor.ts");
+      const args = { json: a.json, probe: !a["no-probe"], reach: a.reach };
+      finish(await doctor(args, await configured(a.config, a["state-dir"])));
+    },
+  );
+}
+
 function register(y: Argv, finish: Finish): Argv {
-  return y
+  return registerDoctor(y, finish)
     .command(
       "backup <file>",
       "save a stopped cluster's state directory",
@@ -56,4 +89,7 @@ function register(y: Argv, finish: Finish): Argv {
 }
 
 /** Commands for operators. */
-export const operateCommands: CommandSet = { options: { backup: STATE, restore: STATE, "support-bundle": BUNDLE }, register };
+export const operateCommands: CommandSet = {
+  options: { doctor: DOCTOR, backup: STATE, restore: STATE, "support-bundle": BUNDLE },
+  register,
+};

@@ -1,0 +1,42 @@
+/** All checks that apply to a configuration, in the order in which people read them. */
+import type { Clock } from "../../core/clock.ts";
+import type { Config } from "../../core/config.ts";
+import { toAppError } from "../../core/errors.ts";
+import { nomadConnection } from "../../scheduler/nomad/settings.ts";
+import type { Check } from "./check.ts";
+import { fail } from "./check.ts";
+import { databaseChecks } from "./database.ts";
+import { machineChecks } from "./machine.ts";
+import { agentsOf } from "./nomad/agents.ts";
+import { nomadChecks } from "./nomad/checks.ts";
+import { serviceChecks } from "./services.ts";
+import { storeChecks } from "./store.ts";
+
+/** How to look. */
+export interface DoctorOptions {
+  readonly clock: Clock;
+  /** Whether a short job may be started to look from a node. */
+  readonly probe: boolean;
+}
+
+/** The checks for `config`. Never throws: settings that make no sense are a finding too. */
+export function doctorChecks(config: Config, options: DoctorOptions): readonly Check[] {
+  return [
+    ...machineChecks(config),
+    ...schedulerChecks(config, options),
+    ...storeChecks(config),
+    ...databaseChecks(config),
+    ...serviceChecks(config),
+  ];
+}
+
+function schedulerChecks(config: Config, options: DoctorOptions): readonly Check[] {
+  if (config["controller.scheduler"] !== "nomad") return [];
+  try {
+    return nomadChecks(agentsOf(nomadConnection(config)), config, options);
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    const run = async () => fail(error.message, error.hint ?? "Correct the setting.");
+    return [{ id: "nomad-settings", title: "settings", limitMs: 1_000, ifSilent: "Correct the setting.", run }];
+  }
+}
