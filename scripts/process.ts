@@ -21,8 +21,13 @@ export interface ToolResult {
 
 /** Runs Node with `args` in the root and collects what it prints; never throws. */
 export function runNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ToolResult> {
+  return runProgram(process.execPath, args, ROOT, env);
+}
+
+/** Runs `program` in `folder` and collects what it prints; never throws. */
+export function runProgram(program: string, args: readonly string[], folder: string, env: NodeJS.ProcessEnv = {}): Promise<ToolResult> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+    const child = spawn(program, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
     let output = "";
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
