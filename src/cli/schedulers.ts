@@ -3,7 +3,8 @@ import type { Config } from "../core/config.ts";
 import { userError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
-import { TermScheduler } from "./process-scheduler.ts";
+import { embeddedScheduler } from "./embedded-scheduler.ts";
+import { processScheduler } from "./process-scheduler.ts";
 import { configuredStateFolder } from "./state-folder.ts";
 
 /** The configured scheduler. Throws `unsupported` for one that this command cannot make. */
@@ -11,7 +12,9 @@ export function makeScheduler(config: Config, logger: Logger): Scheduler {
   const name = config["controller.scheduler"];
   switch (name) {
     case "process":
-      return new TermScheduler(config, configuredStateFolder(config), logger);
+      return processScheduler(config, configuredStateFolder(config), logger);
+    case "embedded":
+      return embeddedScheduler(config, logger);
     default:
       throw userError("unsupported", `controller.scheduler "${name}" is not supported yet`, { hint: 'Use "process".' });
   }

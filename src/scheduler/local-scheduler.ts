@@ -134,6 +134,15 @@ export class LocalScheduler implements Scheduler {
     };
   }
 
+  /** Ends all workers at once; resolves when they are gone and that is written down. */
+  protected async killAll(): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    await this.#queue.catch(() => undefined);
+    const living = [...this.#living.values()];
+    for (const worker of living) worker.kill();
+    await Promise.all(living.map(({ exited }) => exited));
+  }
+
   async shutdown(): Promise<void> {
     if (this.#over.signal.aborted) return;
     this.#over.abort();

@@ -1,4 +1,5 @@
 /** Schedulers against their contract. */
+import { EmbeddedStage } from "../support/embedded-stage.ts";
 import { MemoryCluster, MemoryScheduler } from "../support/memory-scheduler.ts";
 import { ProcessStage } from "../support/process-stage.ts";
 import { conformsToScheduler } from "../support/scheduler-conformance.ts";
@@ -19,4 +20,9 @@ describe("scheduler in memory", () => {
 describe("scheduler of processes", function () {
   this.timeout(30_000);
   conformsToScheduler(async () => new ProcessStage());
+});
+
+describe("scheduler of threads", function () {
+  this.timeout(30_000);
+  conformsToScheduler(async () => new EmbeddedStage());
 });
