@@ -7,6 +7,7 @@ import type { PlacedWorker } from "../job/job.ts";
 import type { DataAddress } from "../job/run-event.ts";
 import type { CheckpointedVertex } from "../program/checkpointed-program.ts";
 import { PROGRAM_VERSION } from "../program/program.ts";
+import { wantsTls } from "../rpc/tls.ts";
 import { workerOfSubtasks } from "../scheduler/placement.ts";
 import { type ArtifactDescription, artifactRef } from "./artifacts.ts";
 
@@ -62,7 +63,7 @@ export function makeAssignment(
     settings: runSettings(plan),
     restore: restorePlan(plan),
     secrets: [],
-    dataTls: false,
+    dataTls: peers.some(({ host }) => wantsTls(plan.settings["tls.mode"], host)),
   };
 }
 

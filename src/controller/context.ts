@@ -9,6 +9,7 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Gate } from "./gate.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { Projections } from "./projections.ts";
+import type { ControllerSecurity } from "./security.ts";
 import type { Stores } from "./stores.ts";
 import type { Term } from "./term.ts";
 
@@ -47,6 +48,8 @@ export interface LeaderContext extends ControllerDeps {
   readonly openings: Gate;
   /** Wall time in milliseconds since 1970 that does not follow jumps of the machine's clock. */
   readonly nowMs: () => number;
+  /** By what controllers and workers prove themselves. */
+  readonly security: ControllerSecurity;
   /** Controllers' endpoints, "host:port", this one first. */
   readonly endpoints: readonly string[];
 }

@@ -17,6 +17,7 @@ import { Leader } from "./leader.ts";
 import { type LeaseTiming, runLeadership } from "./leadership.ts";
 import { ControllerMetrics } from "./metrics.ts";
 import { Projections } from "./projections.ts";
+import { ControllerSecurity } from "./security.ts";
 import { Stores } from "./stores.ts";
 import type { Term } from "./term.ts";
 
@@ -45,6 +46,7 @@ export class Controller implements Service {
   readonly listening: Promise<number>;
   readonly #options: ControllerOptions;
   readonly #metrics: ControllerMetrics;
+  readonly #security: ControllerSecurity;
   readonly #id: string;
   readonly #nowMs: () => number;
   #endpoint = "";
@@ -59,6 +61,7 @@ export class Controller implements Service {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#metrics = new ControllerMetrics(options.metrics);
+    this.#security = new ControllerSecurity(options);
     this.#id = makeId("node", options.random);
     this.#nowMs = steadyTime(options.clock);
     this.listening = new Promise((resolve) => {
@@ -79,7 +82,8 @@ export class Controller implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     const { settings, clock, logger, db, release = "", leaseTiming } = this.#options;
-    const server = new WorkerServer(this.#handler(), { clock, logger, release, leaderEpoch: () => this.#leaderEpoch });
+    const credentials = await this.#security.serverCredentials();
+    const server = new WorkerServer(this.#handler(), { credentials, clock, logger, release, leaderEpoch: () => this.#leaderEpoch });
     const host = settings["controller.bind-address"];
     const port = await server.listen(host, settings["controller.rpc-port"]);
     this.#endpoint = `${settings.hostname ?? host}:${port}`;
@@ -132,6 +136,7 @@ export class Controller implements Service {
       writes: new Gate(WRITES),
       openings: new Gate(OPENINGS),
       nowMs: this.#nowMs,
+      security: this.#security,
       endpoints: this.#endpoints(),
     });
     this.#leaderEpoch = term.epoch;
@@ -157,7 +162,7 @@ export class Controller implements Service {
     return {
       admit: async (register: Register, fence: RunFence, peer: PeerVersion): Promise<Welcome> => {
         if (this.#leader === undefined) throw leaderMoved(this.#other, this.#endpoints());
-        const welcome = this.#leader.admit(register, fence);
+        const welcome = await this.#leader.admit(register, fence);
         this.#peers.set(register, peer);
         return welcome;
       },

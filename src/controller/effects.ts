@@ -165,11 +165,11 @@ export class JobEffects {
       term.check();
       const spec = this.#spec(run, parallelism);
       const outcome = await scheduler.startWorkers(spec);
+      this.#shared.onStarted(spec);
       if (outcome.kind !== "accepted") {
         this.#context.metrics.placementFailures.inc({ ...this.labels });
         return this.#host.post({ ...outcome, fence: run.fence });
       }
-      this.#shared.onStarted(spec);
       this.#host.post({ kind: "workers-accepted", fence: run.fence, workers: outcome.workers });
       // The place is kept while the workers come up: after a loss of many they would otherwise all start at once.
       await clock.sleep(COMING_UP_MS, AbortSignal.any([placing.signal, term.signal]));
@@ -182,7 +182,7 @@ export class JobEffects {
   }
 
   #spec(run: RunReference, parallelism: number): RunSpec {
-    const { settings, endpoints } = this.#context;
+    const { settings, endpoints, security } = this.#context;
     const { job, pipeline, environment, overrides } = this.#host.stored;
     return {
       job: job.id,
@@ -196,6 +196,7 @@ export class JobEffects {
       resources: { cpuMillis: SLOT_CPU_MILLIS, memoryBytes: settings["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
       artifact: job.artifact ?? "",
       controllers: endpoints,
+      controllerCa: security.controllerCa,
       runToken: this.#token?.fence === run.fence ? this.#token.token : makeRunToken(),
       environment: { ...environment, WADI_PIPELINE_ID: pipeline.id },
       secrets: [],
@@ -267,7 +268,21 @@ export class JobEffects {
   }
 
   /** Whether a worker may join; throws the refusal. */
-  admit(register: Register, fence: RunFence): void {
+  async admit(register: Register, fence: RunFence): Promise<void> {
+    const run = this.#judge(register, fence);
+    try {
+      await this.#context.security.prove(run.key, register);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.retry === "never") this.#noteRefusal(run.key, register, error);
+      throw error;
+    }
+    // It took a while: the run may be over.
+    this.#judge(register, fence);
+  }
+
+  /** The run that the worker belongs to, by its token; throws the refusal. */
+  #judge(register: Register, fence: RunFence): RunDriver {
     const { job, tokenHashes } = this.#host.stored;
     const current = BigInt(job.run?.fence ?? 0);
     if (fence.fence < current || fence.fence <= BigInt(this.#droppedFence)) throw fencedOut(current, "the run is over");
@@ -275,8 +290,16 @@ export class JobEffects {
       throw externalError("permission-denied", `worker ${register.workerId} does not have the credential of its run`, { retry: "never" });
     }
     // The run is being opened, or is about to be: the worker comes back in a moment.
-    if (this.#run === undefined || this.#run.key.fence !== fence.fence || this.#run.over)
-      throw leaderMoved(undefined, this.#context.endpoints);
+    const run = this.#run;
+    if (run === undefined || run.key.fence !== fence.fence || run.over) throw leaderMoved(undefined, this.#context.endpoints);
+    return run;
+  }
+
+  /** It has the token of the run and is not the worker that the scheduler placed: whoever wonders what became of it finds it here. */
+  #noteRefusal({ fence }: RunKey, { workerId, handle }: Register, error: AppError): void {
+    const details = { worker: workerId, handle };
+    const message = `worker ${workerId} was refused: ${error.message}`;
+    this.#host.note({ kind: "worker-refused", level: "warn", message, fence: Number(fence), error: toErrorRecord(error), details });
   }
 
   /** A worker of the run is connected. */

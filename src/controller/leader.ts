@@ -291,19 +291,14 @@ export class Leader {
   }
 
   /** Whether a worker may join; throws the refusal. */
-  admit(register: Register, fence: RunFence): Welcome {
+  async admit(register: Register, fence: RunFence): Promise<Welcome> {
     if (!this.#ready) throw leaderMoved(undefined, this.#context.endpoints);
     const job = this.#jobs.get(fence.jobId as JobId);
     if (job === undefined) throw fencedOut(0n, "the job does not exist any more");
-    job.effects.admit(register, fence);
+    await job.effects.admit(register, fence);
+    const certificate = await this.#context.security.certify(register, fence);
     const lease = { durationMs: WORKER_LEASE_MS, epochComplete: BigInt(job.stored.job.epoch), acknowledgedSequence: 0n };
-    return {
-      lease,
-      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
-      endpoints: this.#context.endpoints,
-      dataCertificate: "",
-      dataAuthority: "",
-    };
+    return { lease, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, endpoints: this.#context.endpoints, ...certificate };
   }
 
   /** A worker is connected. */
