@@ -51,3 +51,11 @@ export function jobAction(state: string, wanted: boolean): JobAction {
 export function stateName(state: string): string {
   return state.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
+
+/** All states, as Arroyo writes them. */
+export const JOB_STATES: readonly string[] = Object.keys(ACTIONS).map(stateName);
+
+/** The state in kebab-case, as rows have it; `undefined` if there is none of that name. */
+export function kebabState(name: string): string | undefined {
+  return Object.keys(ACTIONS).find((state) => stateName(state) === name || state === name);
+}

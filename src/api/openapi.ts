@@ -17,6 +17,7 @@ const TAGS: Readonly<Record<string, string>> = {
   connections: "Outside systems, and tables in them",
   udfs: "User-defined functions",
   cluster: "The cluster itself",
+  scheduler: "What starts workers: runs, machines, services, logs",
 };
 
 const REFUSALS: Readonly<Record<number, string>> = {

@@ -53,6 +53,7 @@ export function viewJob(job: JobRecord): z.input<typeof jobShape> {
     restarts: job.restarts,
     epoch: job.epoch,
     state_changed_at: job.stateChangedUs,
+    waiting: job.waiting === undefined ? null : { since: job.waiting.sinceUs, reason: job.waiting.reason },
   };
 }
 

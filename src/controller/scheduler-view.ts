@@ -68,6 +68,8 @@ export class SchedulerProjection {
   #statusAtMs = Number.NEGATIVE_INFINITY;
   #events: SchedulerEventRow[] = [];
   #specs: RunSpec[] = [];
+  /** Fence of the newest run of each job whose specification is kept or about to be. */
+  readonly #specFences = new Map<string, bigint>();
   #planning: Promise<void> = Promise.resolve();
 
   constructor(context: LeaderContext) {
@@ -113,9 +115,10 @@ export class SchedulerProjection {
     if (this.#events.length > MOST_EVENTS) this.#events.splice(0, this.#events.length - MOST_EVENTS);
   }
 
-  /** Workers were asked for with `spec`: what was submitted is kept. */
+  /** Workers were asked for with `spec`: what was submitted is kept, once. */
   started(spec: RunSpec): void {
-    this.#specs = this.#specs.filter(({ job, fence }) => job !== spec.job || fence !== spec.fence);
+    if ((this.#specFences.get(spec.job) ?? 0n) >= spec.fence) return;
+    this.#specFences.set(spec.job, spec.fence);
     this.#specs.push(spec);
     if (this.#specs.length > MOST_SPECS) this.#specs.shift();
     void this.#plan();
@@ -207,6 +210,7 @@ export class SchedulerProjection {
         memoryBytesPerSlot: spec.resources.memoryBytes,
       });
     } catch (thrown) {
+      this.#specFences.delete(spec.job);
       logger.debug("what was submitted could not be kept", { job: spec.job, run: spec.run, error: toAppError(thrown) });
     } finally {
       planned.abort();

@@ -14,6 +14,7 @@ import { databaseError, sqlState } from "./database-error.ts";
 import { up as createSchema } from "./migrations/0001-create-schema.ts";
 import { up as createMetricSamples } from "./migrations/0002-create-metric-samples.ts";
 import { up as createSchedulerView } from "./migrations/0003-create-scheduler-view.ts";
+import { up as createSchedulerRecords } from "./migrations/0004-create-scheduler-records.ts";
 import { up as createAuthorities } from "./migrations/0004-create-authorities.ts";
 
 /** One step of the schema. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "0001-create-schema", up: createSchema },
   { version: 2, name: "0002-create-metric-samples", up: createMetricSamples },
   { version: 3, name: "0003-create-scheduler-view", up: createSchedulerView },
+  { version: 4, name: "0004-create-scheduler-records", up: createSchedulerRecords },
   { version: 4, name: "0004-create-authorities", up: createAuthorities },
 ];
 

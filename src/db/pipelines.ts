@@ -75,6 +75,8 @@ export interface JobRecord {
   readonly startedUs: number | undefined;
   readonly finishedUs: number | undefined;
   readonly failure: JobFailure | undefined;
+  /** The scheduler has no place for its workers; undefined: it does not wait for any. */
+  readonly waiting: { readonly sinceUs: number; readonly reason: string } | undefined;
 }
 
 /** Why a job failed. */
@@ -129,7 +131,7 @@ const COLUMNS = `p.id, p.name, p.query, p.udfs, p.program, p.preview, p.state_ur
   j.id as job_id, j.desired_stop, j.desired_parallelism, j.desired_checkpoint_interval_us, j.desired_env_vars, j.desired_scheduler_config,
   ${microsOf("j.created_at")} as job_created_us, j.state, ${microsOf("j.state_changed_at")} as state_changed_us, j.run_id, j.run_fence, j.parallelism,
   j.tasks, j.restarts, j.epoch, ${microsOf("j.started_at")} as started_us, ${microsOf("j.finished_at")} as finished_us,
-  j.failure_domain, j.failure_code, j.failure_message, j.failure_hint`;
+  j.failure_domain, j.failure_code, j.failure_message, j.failure_hint, j.state_context->'waiting' as waiting`;
 
 interface Row {
   readonly id: string;
@@ -163,6 +165,8 @@ interface Row {
   readonly failure_code: string | null;
   readonly failure_message: string | null;
   readonly failure_hint: string | null;
+  /** As the job machine remembers it: see `job/job.ts`. */
+  readonly waiting: { readonly sinceMs?: unknown; readonly for?: unknown; readonly reason?: unknown } | null;
 }
 
 function jobOf(row: Row): JobRecord {
@@ -187,7 +191,13 @@ function jobOf(row: Row): JobRecord {
     startedUs: optionalNumber(row.started_us),
     finishedUs: optionalNumber(row.finished_us),
     failure: failureOf(row),
+    waiting: waitingOf(row),
   };
+}
+
+function waitingOf({ waiting }: Row): JobRecord["waiting"] {
+  if (waiting === null || waiting.for !== "slots" || typeof waiting.sinceMs !== "number") return undefined;
+  return { sinceUs: Math.round(waiting.sinceMs * 1000), reason: String(waiting.reason ?? "") };
 }
 
 function failureOf(row: Row): JobFailure | undefined {

@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { requestLogTail, writeTailChunk } from "../../src/db/log-tails.ts";
 import { onBothDatabases } from "../support/api-databases.ts";
 import type { ApiStage } from "../support/api-stage.ts";
 import {
@@ -15,6 +16,7 @@ import {
   writeCheckpoint,
   writeRows,
   writeSample,
+  writeScheduled,
   writeTimeline,
   writeWorker,
 } from "../support/job-rows.ts";
@@ -63,6 +65,21 @@ async function walkJobs(stage: ApiStage): Promise<void> {
   expect((await stage.ok("GET", `${job}/logs/${log.id}`)).chunks).to.deep.equal([{ offset: 0, text: "a line\n", last: true }]);
 }
 
+async function walkScheduler(stage: ApiStage): Promise<void> {
+  const { job_id: job } = await createPipeline(stage);
+  await markRunning(stage.db, job);
+  await writeTimeline(stage.db, job);
+  await writeWorker(stage.db, job, "wk_2");
+  await writeScheduled(stage.db, job);
+  for (const path of ["", "/runs?current=true", `/runs/${job}/1`, "/nodes", "/services", "/timeline"])
+    await stage.ok("GET", `/scheduler${path}`);
+  await stage.ok("GET", "/metrics/targets");
+  const tail = { worker: "wk_2", stream: "stderr" } as const;
+  await requestLogTail(stage.db, job, tail, 60_000);
+  await writeTailChunk(stage.db, tail, { offset: 0, nextOffset: 6, text: "a line\n" }, 10);
+  await stage.stream("GET", "/scheduler/workers/wk_2/logs", { until: (events) => events.length > 0 });
+}
+
 async function walkConnections(stage: ApiStage): Promise<void> {
   await stage.ok("GET", "/connectors");
   const profile = { name: "broker", connector: "broker", config: { servers: "a:1", password: "{{ BROKER_PASSWORD }}" } };
@@ -97,6 +114,7 @@ onBothDatabases(
       const api = stage();
       await walkPipelines(api);
       await walkJobs(api);
+      await walkScheduler(api);
       await walkConnections(api);
       await walkOthers(api);
       const { paths } = await api.ok("GET", "/api-docs/openapi.json");

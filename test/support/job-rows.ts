@@ -5,7 +5,10 @@ import { systemRandom } from "../../src/core/prng.ts";
 import { type CheckpointRow, writeCheckpoints } from "../../src/db/checkpoints.ts";
 import type { Database } from "../../src/db/connection.ts";
 import { insertJobEvents } from "../../src/db/job-events.ts";
+import { type NodeRow, writeNodes } from "../../src/db/nodes.ts";
 import { insertMetricSamples, insertPreviewRows, writeLogChunk } from "../../src/db/output.ts";
+import { replaceServices, writeRunSpec, writeSchedulerRuns, writeSchedulerStatus } from "../../src/db/scheduler.ts";
+import { insertSchedulerEvents, writeLastWords } from "../../src/db/scheduler-events.ts";
 import { writeWorkers } from "../../src/db/workers.ts";
 
 const RUN = "run_test";
@@ -93,7 +96,7 @@ export async function writeWorker(db: Database, job: string, id: string): Promis
       node: "localhost",
       slots: 1,
       dataAddress: "127.0.0.1:1",
-      adminAddress: undefined,
+      adminAddress: "127.0.0.1:2",
       release: "0.1.0",
       reason: "",
       exitCode: undefined,
@@ -142,6 +145,61 @@ export function writeRows(db: Database, job: string, vertex: number, first: numb
 /** Answers a log request. */
 export function answerLog(db: Database, request: string, text: string): Promise<void> {
   return writeLogChunk(db, request, 0n, text, true);
+}
+
+/** A worker that has failed, with its last words, what the scheduler holds for the run of `RUN_FENCE` and the one before, and where. */
+export async function writeScheduled(db: Database, job: string): Promise<void> {
+  const run = { job, run: RUN, runFence: RUN_FENCE };
+  await writeSchedulerStatus(db, 0n, {
+    scheduler: "nomad",
+    link: "live",
+    trouble: "",
+    version: "2.0.5",
+    place: { region: "global" },
+    syncedAtMs: Date.now(),
+  });
+  await db.raw("insert into leases (name, holder, expires_at, endpoint) values ('controller', 'c', now() + interval '1 hour', 'h:1')");
+  await writeSchedulerRuns(db, 0n, [
+    {
+      ...run,
+      name: "w-p-1",
+      workers: 2,
+      missing: 1,
+      reason: "memory exhausted on 2 nodes",
+      waitingSinceMs: 5_000,
+      status: "pending",
+      submittedAtMs: 4_000,
+      link: "http://nomad/ui/jobs/w-p-1",
+    },
+  ]);
+  const spec = { format: "json", hash: "00", warnings: [], workers: 2, cpuMillisPerSlot: 1000, memoryBytesPerSlot: 1 << 28 } as const;
+  await writeRunSpec(db, 0n, { ...run, ...spec, text: '{"Count":2}' });
+  await writeNodes(db, 0n, "nomad", [nodeOf("localhost", "draining"), nodeOf("other", "ready")]);
+  const service = { name: "wadi-api", status: "running", wanted: 2, healthy: 1, version: "3", deployment: "1 of 2 healthy" };
+  await replaceServices(db, 0n, [{ ...service, addresses: ["h:1"], failing: ["http on h:2"], link: undefined }]);
+  await insertSchedulerEvents(db, 0n, [
+    { ...run, handle: undefined, about: "evaluation", level: "warn", message: "1 of 2 not placed", occurredAtMs: 1_500 },
+    { ...run, handle: "4711", about: "task", level: "info", message: "Started", occurredAtMs: 2_500 },
+  ]);
+  await writeLastWords(db, { job, handle: "4711", runFence: RUN_FENCE, stderr: "out of luck" });
+}
+
+function nodeOf(id: string, state: "ready" | "draining"): NodeRow {
+  return {
+    id,
+    name: id,
+    address: "10.0.0.1",
+    pool: "default",
+    zone: "eu-1a",
+    state,
+    drainDeadlineMs: state === "draining" ? Date.now() + 60_000 : undefined,
+    cpu: { total: 8_000, used: 3_000 },
+    memory: { total: 2 ** 34, used: 2 ** 33 },
+    slots: undefined,
+    release: "2.0.5",
+    attributes: { driver: "docker" },
+    link: undefined,
+  };
 }
 
 /** A UUID of nothing. */

@@ -1,7 +1,7 @@
 /** Routes of jobs: what they are, what happened to them, what they measure, what they write. */
 import { z } from "zod";
 import type { RandomSource } from "../../core/prng.ts";
-import { listCheckpoints, listJobEvents, listWorkers, readCheckpointOperators } from "../../db/job-reports.ts";
+import { type JobEventRecord, listCheckpoints, listJobEvents, listWorkers, readCheckpointOperators } from "../../db/job-reports.ts";
 import { readMetricSamples } from "../../db/metrics.ts";
 import { insertLogRequest, readLogAnswer } from "../../db/output-requests.ts";
 import { listJobs, type PipelineRecord } from "../../db/pipelines.ts";
@@ -12,7 +12,7 @@ import { viewMetrics } from "../metric-view.ts";
 import { explainOutput } from "../output-explanation.ts";
 import { streamOutput } from "../output-stream.ts";
 import { viewJob } from "../pipeline-view.ts";
-import { type Route, route, streamRoute } from "../route.ts";
+import { type Call, type Route, route, streamRoute } from "../route.ts";
 import { explanationShape } from "../schema/explanation-shapes.ts";
 import {
   checkpointShape,
@@ -88,6 +88,19 @@ function startingAfter(text: string | undefined): number | undefined {
   return id;
 }
 
+/** A page of lines of a job's timeline, the newest first. */
+async function pageOfEvents<T>(
+  { api, params, query }: Pick<Call<z.output<typeof jobParams>, z.output<typeof pageQuery>, unknown>, "api" | "params" | "query">,
+  problems: boolean,
+  view: (event: JobEventRecord) => T,
+) {
+  const before = startingAfter(query.starting_after);
+  await requireJob(api, params);
+  const size = pageSize(query);
+  const events = await listJobEvents(api.db, params.job_id, { problems, before, limit: size + 1 });
+  return makePage(events.map(view), size);
+}
+
 const errorsRoute = route({
   method: "get",
   path: "/pipelines/{id}/jobs/{job_id}/errors",
@@ -99,13 +112,7 @@ const errorsRoute = route({
   query: pageQuery,
   answer: page(jobLogShape),
   refusals: [404],
-  async handle({ api, params, query }) {
-    const before = startingAfter(query.starting_after);
-    await requireJob(api, params);
-    const size = pageSize(query);
-    const events = await listJobEvents(api.db, params.job_id, { problems: true, before, limit: size + 1 });
-    return makePage(events.map(viewJobLog), size);
-  },
+  handle: (call) => pageOfEvents(call, true, viewJobLog),
 });
 
 const eventsRoute = route({
@@ -119,13 +126,7 @@ const eventsRoute = route({
   query: pageQuery,
   answer: page(jobEventShape),
   refusals: [404],
-  async handle({ api, params, query }) {
-    const before = startingAfter(query.starting_after);
-    await requireJob(api, params);
-    const size = pageSize(query);
-    const events = await listJobEvents(api.db, params.job_id, { problems: false, before, limit: size + 1 });
-    return makePage(events.map(viewJobEvent), size);
-  },
+  handle: (call) => pageOfEvents(call, false, viewJobEvent),
 });
 
 const checkpointsRoute = route({

@@ -6,6 +6,7 @@ import { clusterRoutes } from "./cluster.ts";
 import { connectionRoutes } from "./connections.ts";
 import { jobRoutes } from "./jobs.ts";
 import { pipelineRoutes } from "./pipelines.ts";
+import { schedulerRoutes } from "./scheduler.ts";
 import { udfRoutes } from "./udfs.ts";
 
 /** Every route; `release` is what their document says of itself. */
@@ -16,6 +17,14 @@ export function allRoutes(release: string): readonly Route[] {
     document ??= openApiDocument(routes, release);
     return document;
   };
-  routes.push(...clusterRoutes(make), ...pipelineRoutes, ...jobRoutes, ...connectionRoutes, ...udfRoutes, ...apiKeyRoutes);
+  routes.push(
+    ...clusterRoutes(make),
+    ...pipelineRoutes,
+    ...jobRoutes,
+    ...connectionRoutes,
+    ...udfRoutes,
+    ...apiKeyRoutes,
+    ...schedulerRoutes,
+  );
   return routes;
 }

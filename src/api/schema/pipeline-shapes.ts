@@ -173,5 +173,9 @@ export const jobShape = z
     restarts: count,
     epoch: count.meta({ description: "newest complete checkpoint; 0: none" }),
     state_changed_at: micros,
+    waiting: z
+      .object({ since: micros, reason: z.string() })
+      .nullable()
+      .meta({ description: "it waits for capacity: since when and why; null: it does not" }),
   })
   .meta({ id: "Job" });

@@ -121,6 +121,9 @@ async function createRuns(db: Knex): Promise<void> {
 }
 
 async function createEvents(db: Knex): Promise<void> {
+  await db.schema.alterTable("job_events", (t) => {
+    t.index(["occurred_at"], "job_events_time_index");
+  });
   await db.schema.createTable("scheduler_events", (t) => {
     t.comment("What the outside system tells of runs: evaluations, events of tasks. The controller bounds it per job.");
     t.bigIncrements("id").comment("grows");

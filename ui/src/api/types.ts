@@ -233,6 +233,12 @@ export interface Job {
   readonly epoch: number;
   /** microseconds since 1970-01-01 UTC */
   readonly state_changed_at: number;
+  /** it waits for capacity: since when and why; null: it does not */
+  readonly waiting: {
+    /** microseconds since 1970-01-01 UTC */
+    readonly since: number;
+    readonly reason: string;
+  } | null;
 }
 
 export interface JobEvent {
@@ -281,6 +287,10 @@ export interface ListFieldItem {
   readonly fields?: readonly SourceField[] | null;
 }
 
+export interface LogLines {
+  readonly lines: readonly string[];
+}
+
 export interface LogRequest {
   readonly id: string;
   readonly worker_id: string;
@@ -309,6 +319,11 @@ export interface Metric {
 export interface MetricGroup {
   readonly name: "bytes_recv" | "bytes_sent" | "messages_recv" | "messages_sent" | "backpressure" | "tx_queue_size" | "tx_queue_rem" | "state_bytes" | "keys" | "late_rows" | "bad_rows" | "watermark_lag_seconds";
   readonly subtasks: readonly SubtaskMetrics[];
+}
+
+export interface MetricTargets {
+  readonly targets: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface NewApiKey {
@@ -485,6 +500,234 @@ export interface QueryValidationResult {
   readonly warnings: readonly SqlDiagnostic[];
 }
 
+export interface RunSpec {
+  readonly run_id: number;
+  /** without secrets */
+  readonly text: string;
+  /** json, yaml or text */
+  readonly format: string;
+  readonly hash: string;
+  readonly warnings: readonly string[];
+}
+
+export interface Scheduler {
+  /** process, embedded, node, nomad or kubernetes */
+  readonly scheduler: string;
+  /** polling: without the outside system's events; down: it does not answer; unknown: no controller has looked, or none leads */
+  readonly link: "live" | "polling" | "down" | "unknown";
+  /** why it is not live; empty: it is */
+  readonly trouble: string;
+  readonly version: string;
+  /** address, leader, region, namespace: name and value */
+  readonly place: Readonly<Record<string, string>>;
+  /** of the last complete look */
+  readonly synced_at: number | null;
+  /** when the controller wrote this */
+  readonly observed_at: number | null;
+  readonly controller: {
+    readonly alive: boolean;
+    readonly endpoint: string;
+    readonly release: string;
+  } | null;
+  readonly nodes: number;
+  /** draining or closed to new workers */
+  readonly draining_nodes: number;
+  /** that the outside system knows */
+  readonly runs: number;
+  /** jobs that wait for capacity */
+  readonly waiting: number;
+  readonly workers: number;
+  readonly services: number;
+}
+
+export interface SchedulerNode {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly pool: string;
+  readonly zone: string;
+  /** ready, draining, ineligible (gets nothing new) or lost */
+  readonly state: string;
+  readonly drain_deadline_at: number | null;
+  /** thousandths of a processor, of MHz with Nomad */
+  readonly cpu: {
+    readonly total: number;
+    /** promised to anybody */
+    readonly used: number;
+  } | null;
+  /** bytes */
+  readonly memory: {
+    readonly total: number;
+    /** promised to anybody */
+    readonly used: number;
+  } | null;
+  /** null: counted by resources */
+  readonly slots: {
+    readonly total: number;
+    /** promised to anybody */
+    readonly used: number;
+  } | null;
+  readonly release: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** page of the outside system's own UI */
+  readonly link: string | null;
+  /** microseconds since 1970-01-01 UTC */
+  readonly heartbeat_at: number;
+  readonly tenants: readonly ({
+    readonly job_id: string;
+    readonly run_id: number;
+    readonly pipeline_id: string;
+    readonly pipeline_name: string;
+    readonly workers: number;
+    readonly slots: number;
+  })[];
+}
+
+export interface SchedulerRun {
+  /** place in the list */
+  readonly id: string;
+  readonly job_id: string;
+  /** id of the run */
+  readonly run: string;
+  /** its number within the job: its fence */
+  readonly run_id: number;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly preview: boolean;
+  /** whether it is the job's newest run */
+  readonly current: boolean;
+  /** of the job for its newest run, else Over */
+  readonly state: string;
+  /** the outside system's name for it */
+  readonly name: string;
+  /** in the outside system's words; empty: it was not seen */
+  readonly status: string;
+  /** asked for */
+  readonly workers: number;
+  readonly placed: number;
+  readonly running: number;
+  readonly failed: number;
+  /** not placed */
+  readonly missing: number;
+  /** why workers are missing; empty: none is */
+  readonly reason: string;
+  readonly waiting_since: number | null;
+  readonly submitted_at: number | null;
+  /** microseconds since 1970-01-01 UTC */
+  readonly seen_at: number;
+  /** when the outside system knew it no more */
+  readonly gone_at: number | null;
+  /** page of the outside system's own UI */
+  readonly link: string | null;
+  readonly last_event: {
+    /** microseconds since 1970-01-01 UTC */
+    readonly at: number;
+    readonly level: "error" | "warn" | "info" | "debug";
+    readonly message: string;
+  } | null;
+}
+
+export interface SchedulerRunDetail {
+  /** place in the list */
+  readonly id: string;
+  readonly job_id: string;
+  /** id of the run */
+  readonly run: string;
+  /** its number within the job: its fence */
+  readonly run_id: number;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly preview: boolean;
+  /** whether it is the job's newest run */
+  readonly current: boolean;
+  /** of the job for its newest run, else Over */
+  readonly state: string;
+  /** the outside system's name for it */
+  readonly name: string;
+  /** in the outside system's words; empty: it was not seen */
+  readonly status: string;
+  /** asked for */
+  readonly workers: number;
+  readonly placed: number;
+  readonly running: number;
+  readonly failed: number;
+  /** not placed */
+  readonly missing: number;
+  /** why workers are missing; empty: none is */
+  readonly reason: string;
+  readonly waiting_since: number | null;
+  readonly submitted_at: number | null;
+  /** microseconds since 1970-01-01 UTC */
+  readonly seen_at: number;
+  /** when the outside system knew it no more */
+  readonly gone_at: number | null;
+  /** page of the outside system's own UI */
+  readonly link: string | null;
+  readonly last_event: {
+    /** microseconds since 1970-01-01 UTC */
+    readonly at: number;
+    readonly level: "error" | "warn" | "info" | "debug";
+    readonly message: string;
+  } | null;
+  /** what was submitted */
+  readonly spec: RunSpec | null;
+  /** of the newest earlier run of which it is known */
+  readonly previous_spec: RunSpec | null;
+  /** workers that are known of this run */
+  readonly worker_list: readonly SchedulerWorker[];
+  /** the newest lines, the newest first */
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export interface SchedulerService {
+  readonly name: string;
+  readonly status: string;
+  readonly wanted: number;
+  readonly healthy: number;
+  readonly version: string;
+  readonly deployment: string;
+  readonly addresses: readonly string[];
+  readonly failing: readonly string[];
+  /** page of the outside system's own UI */
+  readonly link: string | null;
+}
+
+export interface SchedulerWorker {
+  readonly id: string;
+  readonly state: string;
+  readonly number: number | null;
+  readonly handle: string | null;
+  readonly node_id: string | null;
+  readonly node_name: string | null;
+  readonly zone: string | null;
+  readonly slots: number;
+  /** asked for, thousandths of a processor */
+  readonly cpu_millis: number | null;
+  /** resident, as it said last */
+  readonly memory_bytes: number | null;
+  readonly memory_limit_bytes: number | null;
+  readonly release: string;
+  readonly reason: string;
+  readonly exit_code: number | null;
+  readonly exit_signal: string | null;
+  readonly out_of_memory: boolean;
+  /** microseconds since 1970-01-01 UTC */
+  readonly started_at: number;
+  readonly heartbeat_at: number | null;
+  readonly ended_at: number | null;
+  /** page of the outside system's own UI */
+  readonly link: string | null;
+  readonly last_event: {
+    /** microseconds since 1970-01-01 UTC */
+    readonly at: number;
+    readonly level: "error" | "warn" | "info" | "debug";
+    readonly message: string;
+    readonly about: string;
+  } | null;
+  /** last lines of stderr of a worker that failed */
+  readonly last_words: string | null;
+}
+
 export interface SinkProgress {
   readonly node_id: number;
   readonly table: string;
@@ -565,6 +808,25 @@ export interface TestSourceMessage {
   readonly error: boolean;
   readonly done: boolean;
   readonly message: string;
+}
+
+export interface TimelineEntry {
+  readonly id: string;
+  /** microseconds since 1970-01-01 UTC */
+  readonly at: number;
+  /** scheduler: told by the outside system */
+  readonly source: "wadi" | "scheduler";
+  readonly job_id: string;
+  readonly run_id: number;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  /** state-changed, worker-lost, …; of the outside system: evaluation, task, pod, process */
+  readonly kind: string;
+  readonly level: "error" | "warn" | "info" | "debug";
+  readonly message: string;
+  /** the worker it is about, by the outside system's name */
+  readonly handle: string | null;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface Udf {
