@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { LoadedConfig } from "../core/config.ts";
-import { single } from "./arguments.ts";
+import { single, wholeNumber } from "./arguments.ts";
 import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
 
 const STATE = {
@@ -18,12 +18,14 @@ const DOCTOR = {
   ...STATE,
   json: { type: "boolean", default: false, describe: "the findings as JSON" },
   "no-probe": { type: "boolean", default: false, describe: "start no short Nomad job that looks from a node" },
+  within: { type: "number", requiresArg: true, default: 10, describe: "seconds after which what has not answered is given up" },
+  "as-worker": { type: "boolean", default: false, describe: "look only at what a worker needs: the stores and --reach" },
   reach: {
     type: "string",
     array: true,
     requiresArg: true,
     default: [],
-    describe: "look only at the stores and at this address: name=host:port",
+    describe: "look whether this address accepts connections: name=host:port",
   },
 } as const;
 
@@ -46,12 +48,11 @@ function registerDoctor(y: Argv, finish: Finish): Argv {
         .options(DOCTOR)
         .example("$0 doctor", "looks at scheduler, store, database and API as configured")
         .example("NOMAD_ADDR=https://10.0.0.5:4646 SCHEDULER=nomad $0 doctor", "at a Nomad cluster")
-        .epilogue(
-          "It takes ten seconds at most and changes nothing for good. Exit codes: 0 all is well, 1 something fails, 2 wrong usage.",
-        ),
+        .epilogue("It changes nothing for good. Exit codes: 0 all is well, 1 something fails, 2 wrong usage."),
     async (a) => {
       const { doctor } = await import("./commands/doctor.ts");
-      const args = { json: a.json, probe: !a["no-probe"], reach: a.reach };
+      const withinS = wholeNumber("within", a.within, 2, 60) ?? 10;
+      const args = { json: a.json, probe: !a["no-probe"], withinS, asWorker: a["as-worker"], reach: a.reach };
       finish(await doctor(args, await configured(a.config, a["state-dir"])));
     },
   );

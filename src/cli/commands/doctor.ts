@@ -14,12 +14,16 @@ export interface DoctorArguments {
   readonly json: boolean;
   /** Whether a short job may be started to look from a node. */
   readonly probe: boolean;
-  /** Addresses `name=host:port`: only these and the stores are looked at. */
+  /** Seconds for everything. */
+  readonly withinS: number;
+  /** Only what a worker needs is looked at: the stores and `reach`. */
+  readonly asWorker: boolean;
+  /** Addresses `name=host:port`; there are some: as with `asWorker`. */
   readonly reach: readonly string[];
 }
 
-/** Milliseconds for everything. */
-const TOTAL_MS = 9_800;
+/** Of the time given: printing takes some. */
+const SPARE_MS = 200;
 /** What still hangs then, such as a connection to a server that says nothing, is left behind. */
 const LINGER_MS = 100;
 
@@ -33,7 +37,7 @@ export async function doctor(args: DoctorArguments, loaded: LoadedConfig): Promi
   return code;
 }
 
-/** Looks, within ten seconds. Throws `invalid-usage` for a target that is none. */
+/** Looks, within the time given. Throws `invalid-usage` for a target that is none. */
 export async function diagnose(args: DoctorArguments, { config }: LoadedConfig): Promise<Report> {
   const beganMs = systemClock.elapsedMs();
   const interrupted = new AbortController();
@@ -45,7 +49,7 @@ export async function diagnose(args: DoctorArguments, { config }: LoadedConfig):
       targets.length > 0
         ? [...storeChecks(config), ...reachChecks(targets)]
         : doctorChecks(config, { clock: systemClock, probe: args.probe });
-    const results = await examine(checks, { clock: systemClock, totalMs: TOTAL_MS, signal: interrupted.signal });
+    const results = await examine(checks, { clock: systemClock, totalMs: args.withinS * 1000 - SPARE_MS, signal: interrupted.signal });
     return makeReport(results, {
       release: release(),
       scheduler: config["controller.scheduler"],

@@ -10,9 +10,10 @@ import { connectionChecks } from "./connection-checks.ts";
 import { identityChecks } from "./identity-checks.ts";
 import { permissionChecks } from "./permission-checks.ts";
 import { placeChecks } from "./place-checks.ts";
+import { probeChecks } from "./probe-checks.ts";
 
 /** The checks of the cluster that `agents` belong to. Throws `invalid-config` for settings of worker jobs that make no sense. */
-export function nomadChecks(agents: readonly Agent[], config: Config, { clock }: DoctorOptions): readonly Check[] {
+export function nomadChecks(agents: readonly Agent[], config: Config, { clock, probe }: DoctorOptions): readonly Check[] {
   const cluster = new NomadCluster(agents, config["nomad.namespace"]);
   const settings = nomadJobSettings(config);
   return inOrder([
@@ -21,6 +22,7 @@ export function nomadChecks(agents: readonly Agent[], config: Config, { clock }:
     ...placeChecks(cluster, settings, config),
     ...identityChecks(cluster, config),
     artifactCheck(settings),
+    ...probeChecks(cluster, config, clock, probe),
   ]);
 }
 

@@ -1,14 +1,12 @@
 /** Checks of what workers prove themselves and find the controllers with: Nomad's signing keys, native services. */
 import type { Config } from "../../../core/config.ts";
+import { CONTROLLER_SERVICE as SERVICE } from "../../../scheduler/nomad/spec.ts";
 import { type Check, type Finding, fail, ok, warn } from "../check.ts";
 import { type Answer, parseAnswer, saidBy } from "./ask.ts";
 import type { NomadCluster } from "./cluster.ts";
 
 const LIMIT_MS = 4_000;
 const SILENT = "Look at the servers' load: they did not answer in time.";
-/** Name under which controllers register. */
-const SERVICE = "wadi-controller";
-
 /** Checks of keys and services. */
 export function identityChecks(cluster: NomadCluster, config: Config): readonly Check[] {
   const after = { limitMs: LIMIT_MS, ifSilent: SILENT };

@@ -84,7 +84,7 @@ const PROBE_HCL = `job "${PROBE_ID}" {
 async function checkToken(cluster: NomadCluster, clock: Clock, signal: AbortSignal): Promise<Finding> {
   const { token } = cluster.agent;
   const answer = await cluster.ask({ path: "/v1/acl/token/self", signal });
-  if (/ACL support disabled/i.test(answer.text)) return ok("none is needed: ACLs are switched off");
+  if (/ACL support disabled|"acls-disabled"/i.test(answer.text)) return ok("none is needed: ACLs are switched off");
   if (token === undefined)
     return warn(
       "there is none, and ACLs are switched on: only what is allowed to everybody will work",

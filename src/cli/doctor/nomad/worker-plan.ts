@@ -2,7 +2,9 @@
 import type { Config } from "../../../core/config.ts";
 import { makeId } from "../../../core/ids.ts";
 import { systemRandom } from "../../../core/prng.ts";
+import { type NomadMetric, readPlan } from "../../../scheduler/nomad/answers.ts";
 import type { NomadJob } from "../../../scheduler/nomad/job.ts";
+import { placementCauses } from "../../../scheduler/nomad/reasons.ts";
 import { type NomadJobSettings, nomadJobSettings } from "../../../scheduler/nomad/settings.ts";
 import { renderJob } from "../../../scheduler/nomad/spec.ts";
 import { type Finding, fail, ok, warn } from "../check.ts";
@@ -37,20 +39,6 @@ export function oneWorkerJob(config: Config): NomadJob {
   return renderJob(spec, settings);
 }
 
-interface PlanAnswer {
-  readonly FailedTGAllocs?: Readonly<Record<string, Metric>> | null;
-  readonly Warnings?: string;
-}
-
-/** Why an allocation was not placed; what is looked at. */
-interface Metric {
-  readonly NodesEvaluated?: number;
-  readonly NodesExhausted?: number;
-  readonly ConstraintFiltered?: Readonly<Record<string, number>> | null;
-  readonly DimensionExhausted?: Readonly<Record<string, number>> | null;
-  readonly QuotaExhausted?: readonly string[] | null;
-}
-
 const ROOM = "Add nodes, end other jobs, or lower nomad.slots-per-worker, nomad.mhz-per-slot or nomad.memory-per-slot.";
 
 /** Asks Nomad whether it would place the worker. */
@@ -62,24 +50,22 @@ export async function planOneWorker(cluster: NomadCluster, config: Config, signa
       `Nomad refuses the job of a worker: ${saidBy(answer)}`,
       "Correct the nomad.* settings of worker jobs; wadi nomad render shows the job.",
     );
-  const { FailedTGAllocs, Warnings = "" } = parseAnswer<PlanAnswer>(answer, "the plan");
-  const [metric] = Object.values(FailedTGAllocs ?? {});
+  const { FailedTGAllocs, Warnings } = readPlan(parseAnswer<unknown>(answer, "the plan"));
+  const [metric] = Object.values(FailedTGAllocs);
   if (metric !== undefined) return notPlaced(metric, Job);
-  const resources = Job.TaskGroups[0]?.Tasks[0]?.Resources;
-  const size = `${resources?.Cores === undefined ? `${resources?.CPU} MHz` : `${resources.Cores} cores`}, ${resources?.MemoryMB} MB`;
-  if (Warnings !== "")
-    return warn(`one worker (${size}) would be placed; Nomad remarks: ${Warnings}`, "Look at the worker's job: wadi nomad render.");
-  return ok(`one worker (${size}) would be placed now`);
+  const remark = Warnings.includes("shutdown_delay") ? "" : Warnings;
+  if (remark !== "")
+    return warn(`one worker (${sizeOf(Job)}) would be placed; Nomad remarks: ${remark}`, "Look at its job: wadi nomad render.");
+  return ok(`one worker (${sizeOf(Job)}) would be placed now`);
 }
 
-function notPlaced(metric: Metric, job: NomadJob): Finding {
+function sizeOf(job: NomadJob): string {
   const { MemoryMB, CPU, Cores } = job.TaskGroups[0]?.Tasks[0]?.Resources ?? { MemoryMB: 0 };
-  const wanted = `${Cores === undefined ? `${CPU} MHz` : `${Cores} cores`} and ${MemoryMB} MB`;
-  const exhausted = Object.entries(metric.DimensionExhausted ?? {}).map(([what, nodes]) => `${what} is exhausted on ${nodes} nodes`);
-  const filtered = Object.entries(metric.ConstraintFiltered ?? {}).map(([what, nodes]) => `"${what}" excludes ${nodes} nodes`);
-  const quota = (metric.QuotaExhausted ?? []).map((what) => `quota ${what} is exhausted`);
-  const reasons = [...exhausted, ...quota, ...filtered].join(", ") || `${metric.NodesEvaluated ?? 0} nodes could be looked at`;
-  const fix =
-    exhausted.length + quota.length > 0 ? ROOM : "Correct nomad.constraints, nomad.datacenters and nomad.driver, or start nodes that fit.";
-  return fail(`a worker of ${wanted} would not be placed: ${reasons}`, fix);
+  return `${Cores === undefined ? `${CPU} MHz` : `${Cores} cores`}, ${MemoryMB} MB`;
+}
+
+function notPlaced(metric: NomadMetric, job: NomadJob): Finding {
+  const exhausted = Object.keys(metric.DimensionExhausted).length + metric.QuotaExhausted.length > 0;
+  const fix = exhausted ? ROOM : "Correct nomad.constraints, nomad.datacenters and nomad.driver, or start nodes that fit.";
+  return fail(`a worker (${sizeOf(job)}) would not be placed: ${placementCauses(metric).join("; ")}`, fix);
 }
