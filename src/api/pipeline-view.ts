@@ -30,6 +30,7 @@ export function viewPipeline(pipeline: PipelineRecord, programs: ProgramCache): 
     state: stateName(job.state),
     job_id: job.id,
     created_by: pipeline.createdBy,
+    worker_build: job.desiredBuild,
   };
 }
 
@@ -54,6 +55,9 @@ export function viewJob(job: JobRecord): z.input<typeof jobShape> {
     epoch: job.epoch,
     state_changed_at: job.stateChangedUs,
     waiting: job.waiting === undefined ? null : { since: job.waiting.sinceUs, reason: job.waiting.reason },
+    worker_build: job.desiredBuild,
+    running_worker_build: job.build,
+    rejected_worker_build: job.rejectedBuild ?? null,
   };
 }
 

@@ -14,8 +14,9 @@ import { databaseError, sqlState } from "./database-error.ts";
 import { up as createSchema } from "./migrations/0001-create-schema.ts";
 import { up as createMetricSamples } from "./migrations/0002-create-metric-samples.ts";
 import { up as createSchedulerView } from "./migrations/0003-create-scheduler-view.ts";
-import { up as createSchedulerRecords } from "./migrations/0004-create-scheduler-records.ts";
 import { up as createAuthorities } from "./migrations/0004-create-authorities.ts";
+import { up as createSchedulerRecords } from "./migrations/0005-create-scheduler-records.ts";
+import { up as addWorkerBuilds } from "./migrations/0006-add-worker-builds.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -32,8 +33,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "0001-create-schema", up: createSchema },
   { version: 2, name: "0002-create-metric-samples", up: createMetricSamples },
   { version: 3, name: "0003-create-scheduler-view", up: createSchedulerView },
-  { version: 4, name: "0004-create-scheduler-records", up: createSchedulerRecords },
   { version: 4, name: "0004-create-authorities", up: createAuthorities },
+  { version: 5, name: "0005-create-scheduler-records", up: createSchedulerRecords },
+  { version: 6, name: "0006-add-worker-builds", up: addWorkerBuilds },
 ];
 
 /** What migrating needs from outside. */

@@ -77,6 +77,12 @@ export interface JobRecord {
   readonly failure: JobFailure | undefined;
   /** The scheduler has no place for its workers; undefined: it does not wait for any. */
   readonly waiting: { readonly sinceUs: number; readonly reason: string } | undefined;
+  /** Build of the workers that is wanted; empty: the scheduler's default. */
+  readonly desiredBuild: string;
+  /** Build that runs; empty: the default. */
+  readonly build: string;
+  /** The wanted build did not come up: until another is wanted. */
+  readonly rejectedBuild: string | undefined;
 }
 
 /** Why a job failed. */
@@ -109,6 +115,8 @@ export interface DesiredChange {
   readonly stop?: StopMode | undefined;
   readonly envVars?: Readonly<Record<string, string>> | undefined;
   readonly schedulerConfig?: JsonObject | undefined;
+  /** Build of the workers; empty: the scheduler's default. */
+  readonly build?: string | undefined;
 }
 
 /** A restart as a user asks for it. */
@@ -131,7 +139,8 @@ const COLUMNS = `p.id, p.name, p.query, p.udfs, p.program, p.preview, p.state_ur
   j.id as job_id, j.desired_stop, j.desired_parallelism, j.desired_checkpoint_interval_us, j.desired_env_vars, j.desired_scheduler_config,
   ${microsOf("j.created_at")} as job_created_us, j.state, ${microsOf("j.state_changed_at")} as state_changed_us, j.run_id, j.run_fence, j.parallelism,
   j.tasks, j.restarts, j.epoch, ${microsOf("j.started_at")} as started_us, ${microsOf("j.finished_at")} as finished_us,
-  j.failure_domain, j.failure_code, j.failure_message, j.failure_hint, j.state_context->'waiting' as waiting`;
+  j.failure_domain, j.failure_code, j.failure_message, j.failure_hint, j.state_context->'waiting' as waiting,
+  j.desired_build, j.state_context->>'build' as build, j.state_context->>'rejectedBuild' as rejected_build`;
 
 interface Row {
   readonly id: string;
@@ -167,6 +176,9 @@ interface Row {
   readonly failure_hint: string | null;
   /** As the job machine remembers it: see `job/job.ts`. */
   readonly waiting: { readonly sinceMs?: unknown; readonly for?: unknown; readonly reason?: unknown } | null;
+  readonly desired_build: string;
+  readonly build: string | null;
+  readonly rejected_build: string | null;
 }
 
 function jobOf(row: Row): JobRecord {
@@ -192,6 +204,9 @@ function jobOf(row: Row): JobRecord {
     finishedUs: optionalNumber(row.finished_us),
     failure: failureOf(row),
     waiting: waitingOf(row),
+    desiredBuild: row.desired_build,
+    build: row.build ?? "",
+    rejectedBuild: row.rejected_build ?? undefined,
   };
 }
 
@@ -329,6 +344,7 @@ export async function changeDesired(db: Database, pipelineId: string, change: De
     ...(change.stop === undefined ? {} : { desired_stop: change.stop }),
     ...(change.envVars === undefined ? {} : { desired_env_vars: JSON.stringify(change.envVars) }),
     ...(change.schedulerConfig === undefined ? {} : { desired_scheduler_config: JSON.stringify(change.schedulerConfig) }),
+    ...(change.build === undefined ? {} : { desired_build: change.build }),
   };
   return writeDesired(db, "changing a pipeline", pipelineId, columns);
 }

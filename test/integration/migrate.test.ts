@@ -19,6 +19,7 @@ import { requires } from "../support/requirement.ts";
 
 const TABLES = [
   "api_keys",
+  "authorities",
   "checkpoints",
   "clusters",
   "connection_profiles",
@@ -37,6 +38,7 @@ const TABLES = [
   "pipelines",
   "preview_rows",
   "scheduler_events",
+  "scheduler_records",
   "scheduler_runs",
   "scheduler_services",
   "scheduler_status",

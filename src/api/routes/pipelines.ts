@@ -182,10 +182,11 @@ const changeRoutes = (["patch", "put"] as const).map((method) =>
         stop,
         env_vars: envVars,
         scheduler_config: schedulerConfig,
+        worker_build: build,
       } = body;
       const pipeline = await requirePipeline(api, params.id);
       if (pipeline.preview && stop === "none") throw conflict("a preview cannot be started again");
-      await changeDesired(api.db, params.id, { parallelism, checkpointIntervalUs, stop, envVars, schedulerConfig });
+      await changeDesired(api.db, params.id, { parallelism, checkpointIntervalUs, stop, envVars, schedulerConfig, build });
       return answerPipeline(api, params.id);
     },
   }),

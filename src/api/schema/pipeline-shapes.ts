@@ -61,6 +61,13 @@ export const previewPost = z.strictObject({ query: sql, udfs: udfsPost, enable_s
 /** Body of POST /pipelines/validate_query. */
 export const validateQueryPost = z.strictObject({ query: sql, udfs: udfsPost }).meta({ id: "ValidateQueryPost" });
 
+/** What a build of the worker is called: a release, the URL of an artifact, a reference of an image. */
+const workerBuild = z
+  .string()
+  .max(500, "must have at most 500 characters")
+  .regex(/^[^\s\p{Cc}]*$/u, "must not contain spaces or control characters")
+  .meta({ description: "release, artifact or image of the workers; empty: the scheduler's default" });
+
 /** Body of PATCH /pipelines/{id}. */
 export const pipelinePatch = z
   .strictObject({
@@ -69,6 +76,7 @@ export const pipelinePatch = z
     stop: optional(stopShape),
     env_vars: optional(envVars),
     scheduler_config: optional(jsonObject),
+    worker_build: optional(workerBuild),
   })
   .meta({ id: "PipelinePatch" });
 
@@ -145,6 +153,7 @@ export const pipelineShape = z
     state: z.string().meta({ description: "state of the job" }),
     job_id: z.string(),
     created_by: z.string(),
+    worker_build: z.string().meta({ description: "build of the workers that is wanted; empty: the scheduler's default" }),
   })
   .meta({ id: "Pipeline" });
 
@@ -177,5 +186,8 @@ export const jobShape = z
       .object({ since: micros, reason: z.string() })
       .nullable()
       .meta({ description: "it waits for capacity: since when and why; null: it does not" }),
+    worker_build: z.string().meta({ description: "build of the workers that is wanted; empty: the scheduler's default" }),
+    running_worker_build: z.string(),
+    rejected_worker_build: z.string().nullable().meta({ description: "the wanted build, if it did not come up" }),
   })
   .meta({ id: "Job" });

@@ -239,6 +239,11 @@ export interface Job {
     readonly since: number;
     readonly reason: string;
   } | null;
+  /** build of the workers that is wanted; empty: the scheduler's default */
+  readonly worker_build: string;
+  readonly running_worker_build: string;
+  /** the wanted build, if it did not come up */
+  readonly rejected_worker_build: string | null;
 }
 
 export interface JobEvent {
@@ -425,6 +430,8 @@ export interface Pipeline {
   readonly state: string;
   readonly job_id: string;
   readonly created_by: string;
+  /** build of the workers that is wanted; empty: the scheduler's default */
+  readonly worker_build: string;
 }
 
 export interface PipelineEdge {
@@ -459,6 +466,7 @@ export interface PipelinePatch {
   readonly stop?: StopType | null;
   readonly env_vars?: Readonly<Record<string, string>> | null;
   readonly scheduler_config?: Readonly<Record<string, unknown>> | null;
+  readonly worker_build?: string | null;
 }
 
 export interface PipelinePost {
