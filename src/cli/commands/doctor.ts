@@ -46,7 +46,7 @@ export async function diagnose(args: DoctorArguments, { config }: LoadedConfig):
   try {
     const targets = args.reach.map(parseTarget);
     const checks =
-      targets.length > 0
+      args.asWorker || targets.length > 0
         ? [...storeChecks(config), ...reachChecks(targets)]
         : doctorChecks(config, { clock: systemClock, probe: args.probe });
     const results = await examine(checks, { clock: systemClock, totalMs: args.withinS * 1000 - SPARE_MS, signal: interrupted.signal });
