@@ -146,6 +146,76 @@ export const textList = kind<readonly string[]>(
   (value) => JSON.stringify(value),
 );
 
+/** A value of a table whose shape is somebody else's, such as a part of a Kubernetes manifest. */
+export type Tree = string | number | boolean | readonly Tree[] | { readonly [name: string]: Tree };
+/** A table of such values. */
+export type TreeTable = { readonly [name: string]: Tree };
+
+/** Texts by name: a TOML table, or JSON text. */
+export const textTable = kind<Readonly<Record<string, string>>>(
+  "a table of texts",
+  (value) => {
+    const table = readTree(value);
+    if (!isTable(table)) return undefined;
+    const texts = Object.entries(table).flatMap(([name, item]) => (typeof item === "string" ? [[name, item] as const] : []));
+    return texts.length === Object.keys(table).length ? Object.freeze(Object.fromEntries(texts)) : undefined;
+  },
+  printTree,
+);
+
+/** A table of any depth: a TOML table, or JSON text. */
+export const treeTable = kind<TreeTable>(
+  "a table",
+  (value) => {
+    const table = readTree(value);
+    return isTable(table) ? table : undefined;
+  },
+  printTree,
+);
+
+/** A list of tables: a TOML array of tables, or JSON text. */
+export const tableList = kind<readonly TreeTable[]>(
+  "a list of tables",
+  (value) => {
+    const list = readTree(value);
+    if (!Array.isArray(list)) return undefined;
+    const tables = (list as readonly Tree[]).filter(isTable);
+    return tables.length === list.length ? Object.freeze(tables) : undefined;
+  },
+  printTree,
+);
+
+function isTable(tree: Tree | undefined): tree is TreeTable {
+  return typeof tree === "object" && !Array.isArray(tree);
+}
+
+/** `value` if it is made of tables, lists, texts, numbers and truth values alone; from a text, as JSON. */
+function readTree(value: unknown): Tree | undefined {
+  if (typeof value !== "string") return toTree(value);
+  try {
+    return toTree(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
+
+function toTree(value: unknown): Tree | undefined {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (typeof value !== "object" || value === null) return undefined;
+  const items = Object.entries(value).map(([name, item]) => [name, toTree(item)] as const);
+  if (items.some(([, item]) => item === undefined)) return undefined;
+  return Array.isArray(value) ? items.map(([, item]) => item as Tree) : (Object.fromEntries(items) as TreeTable);
+}
+
+/** As TOML in one line: https://toml.io/en/v1.0.0#inline-table. */
+function printTree(tree: Tree): string {
+  if (typeof tree !== "object") return JSON.stringify(tree);
+  if (Array.isArray(tree)) return `[${(tree as readonly Tree[]).map(printTree).join(", ")}]`;
+  const items = Object.entries(tree).map(([name, item]) => `${JSON.stringify(name)} = ${printTree(item)}`);
+  return items.length === 0 ? "{}" : `{ ${items.join(", ")} }`;
+}
+
 function nonEmptyText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
