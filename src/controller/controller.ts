@@ -8,6 +8,7 @@ import { makeId } from "../core/ids.ts";
 import type { Service } from "../core/service.ts";
 import type { Register, Welcome } from "../gen/controller.ts";
 import type { PeerVersion, RunFence } from "../gen/peer.ts";
+import type { RpcService } from "../rpc/node-server.ts";
 import { leaderMoved } from "../rpc/refusal.ts";
 import { PROTOCOL_VERSION } from "../rpc/version.ts";
 import { type WorkerBody, WorkerServer, type WorkerSession, type WorkerSessionHandler } from "../rpc/worker-server.ts";
@@ -26,6 +27,8 @@ export interface ControllerOptions extends ControllerDeps {
   readonly metrics: Registry;
   /** Release of this build, for people. */
   readonly release?: string | undefined;
+  /** More services on the RPC port: of a scheduler whose outside system dials us. */
+  readonly services?: readonly RpcService[] | undefined;
   /** Called once the RPC service listens, with its port. */
   readonly onListening?: ((port: number) => void) | undefined;
   /** Other durations of the lease, for tests. */
@@ -81,9 +84,10 @@ export class Controller implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { settings, clock, logger, db, release = "", leaseTiming } = this.#options;
+    const { settings, clock, logger, db, release = "", services, leaseTiming } = this.#options;
     const credentials = await this.#security.serverCredentials();
-    const server = new WorkerServer(this.#handler(), { credentials, clock, logger, release, leaderEpoch: () => this.#leaderEpoch });
+    const parts = { credentials, services, clock, logger, release };
+    const server = new WorkerServer(this.#handler(), { ...parts, leaderEpoch: () => this.#leaderEpoch });
     const host = settings["controller.bind-address"];
     const port = await server.listen(host, settings["controller.rpc-port"]);
     this.#endpoint = `${settings.hostname ?? host}:${port}`;

@@ -13,6 +13,7 @@ import { type ConnectRequest, type ConnectResponse, Register, type Welcome, Work
 import type { PeerVersion, RunFence } from "../gen/peer.ts";
 import { CHANNEL_OPTIONS } from "./channel.ts";
 import { listenError } from "./listen.ts";
+import type { RpcService } from "./node-server.ts";
 import { type ControllerBody, WorkerRefusal } from "./refusal.ts";
 import { toStatus } from "./status.ts";
 import { checkPeer, PROTOCOL_VERSION } from "./version.ts";
@@ -58,6 +59,8 @@ export interface WorkerServerOptions {
   readonly leaderEpoch: () => bigint;
   /** Plain text by default. */
   readonly credentials?: ServerCredentials | undefined;
+  /** More services on the same port. */
+  readonly services?: readonly RpcService[] | undefined;
   /** How long `close` waits for streams to end, milliseconds. */
   readonly closeLimitMs?: number | undefined;
 }
@@ -79,6 +82,7 @@ export class WorkerServer {
     this.#handler = handler;
     this.#options = options;
     this.#server.addService(WorkerControlService, { connect: (call: Call) => this.#accept(call) });
+    for (const { definition, implementation } of options.services ?? []) this.#server.addService(definition, implementation);
   }
 
   /** Listens on `host`, `port` 0: the system chooses. The port. Throws `already-exists` if it is taken. */
