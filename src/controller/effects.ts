@@ -23,6 +23,7 @@ import type { LeaderContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
 import type { JobLabels } from "./metrics.ts";
 import { RunDriver } from "./run-driver.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 import type { WorkerBook } from "./worker-book.ts";
 import { workerStop } from "./worker-stop.ts";
 
@@ -52,6 +53,8 @@ export interface JobHost {
 /** Bytes of a worker besides its slots' state: code, buffers, JavaScript's heap. */
 const SLOT_OVERHEAD_BYTES = 256 << 20;
 const SLOT_CPU_MILLIS = 1_000;
+/** Tokens of runs that a job's workers may show: of the run that runs and of the prepared one, by a few controllers each. */
+const TOKENS_KEPT = 8;
 /** Workers that have not registered after so long keep no other job from starting, milliseconds. */
 const COMING_UP_MS = 10_000;
 
@@ -63,11 +66,15 @@ export class JobEffects {
   /** Of the newest run that was started here. */
   #token: { readonly fence: number; readonly token: string } | undefined;
   #run: RunDriver | undefined;
+  /** Workers of the run that is prepared beside the one above. */
+  #room: WaitingRoom | undefined;
   /** Runs up to this fence are over: their workers are told so. */
   #droppedFence = 0;
   /** Aborted when the newest run's workers have come up, or it is over. */
   #placing = new AbortController();
   #stop: { readonly abort: AbortController; readonly nudge: () => void } | undefined;
+  /** Ends of single runs under way, by fence. */
+  readonly #ends = new Map<number, { readonly abort: AbortController; readonly nudge: () => void }>();
 
   constructor(context: LeaderContext, shared: SharedWork, host: JobHost) {
     this.#context = context;
@@ -87,9 +94,8 @@ export class JobEffects {
   tokensFor(effects: readonly JobEffect[], known: readonly string[], fence: number | undefined): readonly string[] {
     const start = effects.find((effect) => effect.kind === "start-workers");
     if (start === undefined || fence === undefined || this.#token?.fence === start.run.fence) return known;
-    const sameRun = this.#host.stored.job.run?.fence === fence;
     this.#token = { fence: start.run.fence, token: makeRunToken() };
-    return [...(sameRun ? known : []), hashRunToken(this.#token.token)];
+    return [...known.slice(1 - TOKENS_KEPT), hashRunToken(this.#token.token)];
   }
 
   /** Begins `effect`; what comes of it is told to the job. */
@@ -102,6 +108,13 @@ export class JobEffects {
         );
       case "start-workers":
         return this.#attempt(() => this.#startWorkers(effect.run, effect.parallelism), startFailed(effect.run));
+      case "prepare-run":
+        return this.#prepareRun(effect.run, effect.parallelism);
+      case "end-workers":
+        return this.#attempt(
+          () => this.#endWorkers(effect.run, effect.mode),
+          (error) => ({ kind: "stop-failed", fence: effect.run.fence, error: toErrorRecord(error) }),
+        );
       case "start-run":
       case "adopt-run":
         return this.#attempt(() => this.#openRun(effect), startFailed(effect.run));
@@ -126,8 +139,10 @@ export class JobEffects {
   /** Ends what goes on here; workers are not touched. */
   release(): void {
     this.#run?.release();
+    for (const session of this.#room?.leave() ?? []) session.close();
     this.#placing.abort();
     this.#stop?.abort.abort();
+    for (const { abort } of this.#ends.values()) abort.abort();
   }
 
   #attempt(work: () => Promise<void>, failure: (error: AppError) => JobEvent | undefined): void {
@@ -226,7 +241,37 @@ export class JobEffects {
         record: (entry) => this.#host.note(entry),
       });
     }
+    const { room } = this.#takeRoom(run.fence);
+    for (const session of room?.leave() ?? []) this.#run.attach(session);
     await this.#run.open();
+  }
+
+  #keyOf(run: RunReference): RunKey {
+    return { job: this.#host.id, run: run.id, fence: BigInt(run.fence) };
+  }
+
+  /** Workers of the run may register and wait. */
+  #prepareRun(run: RunReference, parallelism: number): void {
+    if (this.#room?.key.fence === BigInt(run.fence)) return;
+    this.#room?.refuse("another run is prepared");
+    const report = (told: Extract<JobEvent, { kind: "run" }>["report"]): void => {
+      this.#placing.abort();
+      this.#host.post({ kind: "run", fence: run.fence, report: told });
+    };
+    this.#room = new WaitingRoom({ key: this.#keyOf(run), parallelism, report });
+  }
+
+  /** The room of the run with `fence`, which is closed. */
+  #takeRoom(fence: number): { readonly room: WaitingRoom | undefined } {
+    const room = this.#room?.key.fence === BigInt(fence) ? this.#room : undefined;
+    if (room !== undefined) this.#room = undefined;
+    return { room };
+  }
+
+  /** Time has passed. */
+  tick(nowMs: number): void {
+    this.#run?.tick(nowMs);
+    this.#room?.tick(nowMs);
   }
 
   #report(run: RunReference, report: Extract<JobEvent, { kind: "run" }>["report"]): void {
@@ -250,7 +295,22 @@ export class JobEffects {
     this.#stop = { abort, nudge: stopping.nudge };
     const gone = await stopping.gone;
     if (!gone) return;
-    this.#shared.book.forget({ job: this.#host.id, run: run.id, fence: BigInt(run.fence) });
+    this.#shared.book.forget(this.#keyOf(run));
+    this.#host.post({ kind: "workers-gone", fence: run.fence });
+  }
+
+  /** Of one run alone. */
+  async #endWorkers(run: RunReference, mode: WorkerStop): Promise<void> {
+    this.#takeRoom(run.fence).room?.refuse("the run is not needed");
+    this.#ends.get(run.fence)?.abort.abort();
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, "alone");
+    this.#ends.set(run.fence, { abort, nudge: stopping.nudge });
+    const gone = await stopping.gone;
+    if (!gone) return;
+    this.#ends.delete(run.fence);
+    this.#shared.book.forgetOne(this.#keyOf(run));
     this.#host.post({ kind: "workers-gone", fence: run.fence });
   }
 
@@ -282,17 +342,26 @@ export class JobEffects {
   }
 
   /** The run that the worker belongs to, by its token; throws the refusal. */
-  #judge(register: Register, fence: RunFence): RunDriver {
+  #judge(register: Register, fence: RunFence): RunDriver | WaitingRoom {
     const { job, tokenHashes } = this.#host.stored;
     const current = BigInt(job.run?.fence ?? 0);
     if (fence.fence < current || fence.fence <= BigInt(this.#droppedFence)) throw fencedOut(current, "the run is over");
+    const { prepared, lastFence } = job.context;
+    const given = fence.fence > current && fence.fence <= BigInt(lastFence);
+    if (given && fence.fence !== BigInt(prepared?.run.fence ?? 0)) throw fencedOut(current, "the run is not needed");
     if (register.credentialKind !== "run-token" || !tokenHashes.some((hash) => isRunToken(register.credential, hash))) {
       throw externalError("permission-denied", `worker ${register.workerId} does not have the credential of its run`, { retry: "never" });
     }
     // The run is being opened, or is about to be: the worker comes back in a moment.
-    const run = this.#run;
-    if (run === undefined || run.key.fence !== fence.fence || run.over) throw leaderMoved(undefined, this.#context.endpoints);
+    const run = this.#hostOf(fence.fence);
+    if (run === undefined) throw leaderMoved(undefined, this.#context.endpoints);
     return run;
+  }
+
+  /** Who takes workers of the run with `fence` now. */
+  #hostOf(fence: bigint): RunDriver | WaitingRoom | undefined {
+    if (this.#room?.key.fence === fence) return this.#room;
+    return this.#run?.key.fence === fence && !this.#run.over ? this.#run : undefined;
   }
 
   /** It has the token of the run and is not the worker that the scheduler placed: whoever wonders what became of it finds it here. */
@@ -304,8 +373,8 @@ export class JobEffects {
 
   /** A worker of the run is connected. */
   opened(session: WorkerSession, release: string): void {
-    const run = this.#run;
-    if (run === undefined || run.key.fence !== session.fence.fence) return session.close();
+    const run = this.#hostOf(session.fence.fence);
+    if (run === undefined) return session.close();
     const { register } = session;
     this.#shared.book.registered(run.key, register, release);
     if (register.resumption === undefined) {
@@ -313,11 +382,12 @@ export class JobEffects {
       const details = { worker: register.workerId, slots: register.slots, machine: register.machine };
       this.#host.note({ kind: "worker-registered", level: "info", message, fence: Number(run.key.fence), error: undefined, details });
     }
-    run.attach(session);
+    run.attach(session, this.#context.nowMs());
   }
 
   /** It says something. */
   message(session: WorkerSession, body: WorkerBody): void {
+    if (this.#room?.key.fence === session.fence.fence) return this.#room.message(session, body);
     const run = this.#run;
     if (run === undefined || run.key.fence !== session.fence.fence) return;
     if (body.$case === "previewRows" || body.$case === "logChunk") this.#shared.output(this.#host.id, run.key, body);
@@ -328,6 +398,7 @@ export class JobEffects {
 
   /** Its stream is over. */
   closed(session: WorkerSession): void {
+    if (this.#room?.key.fence === session.fence.fence) this.#room.detach(session);
     if (this.#run?.key.fence === session.fence.fence) this.#run.detach(session);
   }
 
@@ -337,6 +408,8 @@ export class JobEffects {
     this.#shared.book.seen(view);
     if (view.phase !== "exited") return;
     this.#stop?.nudge();
+    for (const { nudge } of this.#ends.values()) nudge();
+    if (this.#room?.key.fence === view.fence) return this.#room.exited(worker, view.exit?.reason ?? view.note);
     if (this.#run?.key.fence !== view.fence || this.#run.over) return;
     if (view.exit !== undefined && view.exit.code !== 0) this.#noteExit(view, worker, view.exit);
     this.#run.exited({ ...view, worker });

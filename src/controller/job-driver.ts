@@ -76,7 +76,8 @@ export class JobDriver implements JobHost {
 
   /** Whether its newest run is over, so that no worker of it may exist. */
   get settledRun(): boolean {
-    return this.atRest && !this.#stored.job.context.live;
+    const { live, leftovers } = this.#stored.job.context;
+    return this.atRest && !live && leftovers.length === 0;
   }
 
   /** Whether it has events to work off. */
@@ -121,7 +122,7 @@ export class JobDriver implements JobHost {
 
   /** Time has passed. */
   tick(nowMs: number): void {
-    this.effects.run?.tick(nowMs);
+    this.effects.tick(nowMs);
     if (this.#working || this.held) return;
     const wake = wakeAtMs(this.#stored.job, jobLimits(this.#context.settings));
     if (wake !== undefined && wake <= nowMs) this.post({ kind: "tick" });

@@ -104,6 +104,11 @@ export class WorkerBook {
     for (const [id, row] of this.#rows) if (row.job === run.job && row.runFence <= run.fence) this.#rows.delete(id);
   }
 
+  /** Drops what is known of this run alone. */
+  forgetOne(run: RunKey): void {
+    for (const [id, row] of this.#rows) if (row.job === run.job && row.runFence === run.fence) this.#rows.delete(id);
+  }
+
   #change(id: string, change: Partial<WorkerRow>): void {
     const row = this.#rows.get(id);
     if (row !== undefined) this.#write({ ...row, ...change });

@@ -18,7 +18,7 @@ export interface WorkerStopping {
 }
 
 /**
- * Stops all workers of `run` and of earlier runs of the job. A worker that the scheduler calls lost counts as gone once its lease must have
+ * Stops all workers of `run` and of earlier runs of the job (`scope` "alone": of `run` only). A worker that the scheduler calls lost counts as gone once its lease must have
  * run out: it cannot publish anything without a commit of this controller.
  */
 export function workerStop(
@@ -27,6 +27,7 @@ export function workerStop(
   run: RunReference,
   mode: WorkerStop,
   signal: AbortSignal,
+  scope: "with-earlier" | "alone" = "with-earlier",
 ): WorkerStopping {
   let wake = new AbortController();
   const lostSince = new Map<string, number>();
@@ -36,7 +37,8 @@ export function workerStop(
     lostSince.set(view.handle, since);
     return clock.elapsedMs() - since > WORKER_LEASE_MS;
   };
-  const left = async () => (await scheduler.listWorkers(job)).filter((view) => view.fence <= BigInt(run.fence) && !isGone(view));
+  const isMeant = ({ fence }: WorkerView): boolean => (scope === "alone" ? fence === BigInt(run.fence) : fence <= BigInt(run.fence));
+  const left = async () => (await scheduler.listWorkers(job)).filter((view) => isMeant(view) && !isGone(view));
   const work = async (): Promise<boolean> => {
     const keys = new Map<string, RunKey>([[run.id, { job, run: run.id, fence: BigInt(run.fence) }]]);
     for (const view of await left()) keys.set(view.run, { job, run: view.run, fence: view.fence });

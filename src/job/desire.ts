@@ -3,8 +3,9 @@
  * else was under way is acted on as soon as that is over, and one that was taken back in time costs nothing.
  */
 import { abandonRun, atRest, killWorkers, leaveRun, stopIdle, tellRun } from "./ending.ts";
-import { type Desired, type Job, STOP_MODES, type StopMode } from "./job.ts";
-import { change, enter, type JobDraft, note, remember, runOf } from "./job-draft.ts";
+import { isPreparedFor, type Job, STOP_MODES, type StopMode } from "./job.ts";
+import { change, discardPrepared, enter, type JobDraft, note, remember, runOf } from "./job-draft.ts";
+import { moveRun } from "./prepared.ts";
 import { enterCompiling } from "./starting.ts";
 
 /** Acts on the user's wishes as far as the state allows. */
@@ -71,16 +72,21 @@ function wantsOtherWorkers(draft: JobDraft): void {
 
 function wantsOtherRun(draft: JobDraft): void {
   const { desired, parallelism, context } = draft.job;
-  if (needsRestart(draft.job)) return leaveRun(draft, "restarting", restartStop(desired));
-  if (desired.parallelism !== parallelism) return leaveRun(draft, "rescaling", "checkpoint");
+  const { prepared } = context;
+  if (prepared !== undefined && !isPreparedFor(draft.job, prepared)) discardPrepared(draft);
+  if (needsRestart(draft.job)) {
+    if (desired.restartMode === "force") return leaveRun(draft, "restarting", "force");
+    moveRun(draft, { cause: "restarting", forced: false, killedAtMs: undefined });
+  } else if (desired.parallelism !== parallelism) {
+    moveRun(draft, { cause: "rescaling", forced: false, killedAtMs: undefined });
+  }
+  if (draft.job.state !== "running") return;
+  if (prepared?.forced === true) moveRun(draft, { cause: "restarting", forced: true, killedAtMs: prepared.killedAtMs });
+  if (draft.job.state !== "running") return;
   const { checkpointIntervalMs } = desired;
   if (checkpointIntervalMs === context.checkpointIntervalMs) return;
   remember(draft, { checkpointIntervalMs });
   draft.effects.push({ kind: "command-run", run: runOf(draft), command: { kind: "set-interval", checkpointIntervalMs } });
-}
-
-function restartStop({ restartMode }: Desired): "checkpoint" | "force" {
-  return restartMode === "safe" ? "checkpoint" : "force";
 }
 
 function wantsStop(draft: JobDraft, stop: Exclude<StopMode, "none">): void {
@@ -149,8 +155,9 @@ function stopRecovering(draft: JobDraft): void {
 }
 
 /** A machine with workers of the run drains: the run moves before it is killed, and that counts as no failure. */
-export function moveAway(draft: JobDraft, reason: string): void {
+export function moveAway(draft: JobDraft, reason: string, deadlineMs: number | undefined): void {
   note(draft, "worker-leaving", "info", `the run moves: ${reason}`);
-  if (draft.job.state === "running") leaveRun(draft, "restarting", "checkpoint");
+  const killedAtMs = deadlineMs === undefined ? undefined : draft.nowMs + deadlineMs;
+  if (draft.job.state === "running") moveRun(draft, { cause: "restarting", forced: true, killedAtMs });
   else abandonRun(draft, "restarting", undefined, true);
 }

@@ -40,6 +40,12 @@ export type JobEffect =
   /** Ask the scheduler for slots: `workers-accepted`, `not-enough-slots` or `start-failed`. */
   | { readonly kind: "start-workers"; readonly run: RunReference; readonly parallelism: number }
   /**
+   * Let workers of the prepared run register and wait, with their leases renewed, while the newest run runs: nothing of the job is owned or
+   * read yet. Once they have slots enough the report `prepared` is told, if one of them ends `lost`. Those that wait are handed to the run's
+   * machine by `start-run`. Does nothing if they may wait already. `drop-run` ends it.
+   */
+  | { readonly kind: "prepare-run"; readonly run: RunReference; readonly parallelism: number }
+  /**
    * Own the job's completion record with the run's fence FIRST, so that no earlier run completes an epoch any more; then find the restore point
    * among the epochs it has then, and start the run machine (`startRun`). Does nothing if that machine exists. Fails: `start-failed`.
    * With `ignoreStateBeforeEpoch` nothing older is restored; without a restore point epochs are numbered on from the newest the job ever had,
@@ -71,6 +77,8 @@ export type JobEffect =
   | { readonly kind: "drop-run"; readonly run: RunReference }
   /** Stop the workers of this run and all earlier ones; once none exists: `workers-gone`. Fails: `stop-failed`. */
   | { readonly kind: "stop-workers"; readonly run: RunReference; readonly mode: WorkerStop }
+  /** Stop the workers of this run and of no other; once none exists: `workers-gone`. Fails: `stop-failed`. Other stops go on meanwhile. */
+  | { readonly kind: "end-workers"; readonly run: RunReference; readonly mode: WorkerStop }
   /** Write to the timeline. */
   | { readonly kind: "record"; readonly entry: TimelineEntry }
   /** The pipeline is deleted and nothing runs: delete checkpoints, rows and the job. */

@@ -5,7 +5,7 @@
 import { assert, must } from "../core/assert.ts";
 import type { ErrorRecord } from "../core/errors.ts";
 import { type Ending, type JobLimits, type JobState, REST_STATES, type StopMode } from "./job.ts";
-import { backoff, change, endIn, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
+import { backoff, change, endAside, endIn, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
 import { enterCompiling, enterScheduling } from "./starting.ts";
 
 /** States that leave a run. */
@@ -55,9 +55,23 @@ export function closeRun(draft: JobDraft, finished: boolean): void {
 /** The scheduler ends the workers. */
 export function endWorkers(draft: JobDraft, ending: Ending): void {
   if (!draft.job.context.live) return conclude(draft);
+  if (ending.drained && isNextPrepared(draft)) return handOver(draft);
   endIn(draft, { ...ending, phase: "workers" }, draft.limits.stopMs);
   draft.effects.push({ kind: "drop-run", run: runOf(draft) });
   stopWorkers(draft);
+}
+
+/** Whether workers of the next run wait or come up, so that nothing has to be waited for. */
+function isNextPrepared({ job }: JobDraft): boolean {
+  return (job.state === "rescaling" || job.state === "restarting") && job.context.prepared !== undefined;
+}
+
+/** The next run begins while the workers of this one, whose work is done, come to their end. */
+function handOver(draft: JobDraft): void {
+  const run = runOf(draft);
+  draft.effects.push({ kind: "drop-run", run });
+  endAside(draft, run, { kind: "graceful", deadlineMs: draft.limits.stopMs });
+  conclude(draft);
 }
 
 /** The scheduler kills the workers. */
@@ -90,7 +104,8 @@ export function stopFailed(draft: JobDraft, error: ErrorRecord): void {
 export function workersGone(draft: JobDraft): void {
   const { ending } = draft.job.context;
   if (ending?.phase === "run") return;
-  remember(draft, { live: false, placement: undefined, waiting: undefined, retryAtMs: undefined });
+  const leftovers = draft.job.context.leftovers.filter(({ run }) => run.fence > runOf(draft).fence);
+  remember(draft, { live: false, placement: undefined, waiting: undefined, retryAtMs: undefined, leftovers });
   if (ending !== undefined && ending.phase !== "backoff") {
     draft.effects.push({ kind: "drop-run", run: runOf(draft) });
     conclude(draft);
@@ -164,7 +179,7 @@ export function atRest(draft: JobDraft): void {
   if (state === "running" || !(context.live || desired.deleted)) return;
   remember(draft, { retryAtMs: draft.nowMs + draft.limits.maxBackoffMs });
   if (context.live) stopWorkers(draft);
-  else draft.effects.push({ kind: "clean-up" });
+  else if (context.leftovers.length === 0) draft.effects.push({ kind: "clean-up" });
 }
 
 /** Stops a job that has no workers. */

@@ -24,7 +24,9 @@ export type RunReport =
   /** A slot or worker failed, or an epoch could not be completed. */
   | { readonly kind: "failed"; readonly error: ErrorRecord }
   /** A worker is gone. */
-  | { readonly kind: "lost"; readonly error: ErrorRecord };
+  | { readonly kind: "lost"; readonly error: ErrorRecord }
+  /** Of a prepared run: workers with enough slots have registered and wait. */
+  | { readonly kind: "prepared" };
 
 /** What happened. `jitter`: a number in 0 … 1 that spreads repetitions of many jobs over time; 1 (the longest wait) if absent. */
 export type JobEvent = { readonly jitter?: number } /**
@@ -45,11 +47,11 @@ export type JobEvent = { readonly jitter?: number } /**
   | { readonly kind: "not-enough-slots"; readonly fence: number; readonly needed: number; readonly available: number }
   /** The scheduler cannot place workers it has accepted; `missing` 0: it could. */
   | { readonly kind: "placement-blocked"; readonly fence: number; readonly missing: number; readonly reason: string }
-  /** `start-workers`, `start-run` or `adopt-run` failed. The run's machine, if any, is as it was. */
+  /** `start-workers`, `prepare-run`, `start-run` or `adopt-run` failed. The run's machine, if any, is as it was. */
   | { readonly kind: "start-failed"; readonly fence: number; readonly error: ErrorRecord }
-  /** `stop-workers` failed. */
+  /** `stop-workers` or `end-workers` failed. */
   | { readonly kind: "stop-failed"; readonly fence: number; readonly error: ErrorRecord }
-  /** No worker of the run or of an earlier one exists any more, and none will. */
+  /** No worker of the run or of an earlier one exists any more, and none will. Of a leftover (`end-workers`): none of that run alone. */
   | { readonly kind: "workers-gone"; readonly fence: number }
   /** A machine with workers of the run drains. */
   | { readonly kind: "drain"; readonly fence: number; readonly reason: string; readonly deadlineMs: number | undefined }

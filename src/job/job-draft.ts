@@ -4,7 +4,7 @@
  */
 import { assert, must } from "../core/assert.ts";
 import type { ErrorRecord } from "../core/errors.ts";
-import type { JobEffect, TimelineEntry } from "./effect.ts";
+import type { JobEffect, TimelineEntry, WorkerStop } from "./effect.ts";
 import type { Ending, Job, JobContext, JobLimits, JobState, RunReference, Waiting } from "./job.ts";
 import { SUCCESSORS } from "./transitions.ts";
 
@@ -33,6 +33,31 @@ export function runOf(draft: JobDraft): RunReference {
   return must(draft.job.run, `the run of job ${draft.job.id}`);
 }
 
+/** States in which the next run's workers may come up or wait. */
+const PREPARED_STATES: ReadonlySet<JobState> = new Set<JobState>([
+  "running",
+  "rescaling",
+  "restarting",
+  "recovering",
+  "compiling",
+  "scheduling",
+]);
+
+/** The prepared run is not needed: its workers are stopped. Does nothing if there is none. */
+export function discardPrepared(draft: JobDraft): void {
+  const { prepared } = draft.job.context;
+  if (prepared === undefined) return;
+  remember(draft, { prepared: undefined });
+  endAside(draft, prepared.run, { kind: "force" });
+}
+
+/** Stops the workers of a run that is not the newest, or is not any more. */
+export function endAside(draft: JobDraft, run: RunReference, mode: WorkerStop): void {
+  const { leftovers } = draft.job.context;
+  remember(draft, { leftovers: [...leftovers, { run, retryAtMs: undefined, attempts: 0 }] });
+  draft.effects.push({ kind: "end-workers", run, mode });
+}
+
 /** Changes the state. What was waited for in the old one is forgotten; `lastMs`: how long it may last, undefined: for ever. */
 export function enter(draft: JobDraft, state: JobState, lastMs: number | undefined, error?: ErrorRecord): void {
   const { job, nowMs } = draft;
@@ -51,6 +76,7 @@ export function enter(draft: JobDraft, state: JobState, lastMs: number | undefin
       runningSinceMs: undefined,
     },
   });
+  if (!PREPARED_STATES.has(state)) discardPrepared(draft);
   const details = { from: job.state, to: state };
   const level = error === undefined ? "info" : state === "failed" || state === "failing" ? "error" : "warn";
   note(draft, "state-changed", level, error === undefined ? `${job.state} → ${state}` : `${job.state} → ${state}: ${error.message}`, {

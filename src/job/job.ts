@@ -95,6 +95,35 @@ export interface Waiting {
   readonly reason: string;
 }
 
+/**
+ * The next run, whose workers come up while the newest one still runs: make before break. Its fence is one above all that were ever given. It
+ * owns nothing: it becomes the newest run once the one before has published its last epoch, or it is discarded.
+ */
+export interface PreparedRun {
+  readonly run: RunReference;
+  /** The state in which the job hands over to it. */
+  readonly cause: "rescaling" | "restarting";
+  readonly parallelism: number;
+  /** `Desired.launchKey` and `Desired.restartNonce` that it was made for. */
+  readonly launchKey: string;
+  readonly restartNonce: number;
+  /** Handed over to by then, ready or not; while the newest run is `running`. */
+  readonly deadlineAtMs: number;
+  /** The newest run has to move whatever the user wants: its workers have to leave their machine. */
+  readonly forced: boolean;
+  /** By then they are killed; undefined: nobody says so. */
+  readonly killedAtMs: number | undefined;
+}
+
+/** A run besides the newest whose workers are to be stopped: one that was handed over, or was prepared and is not needed. */
+export interface Leftover {
+  readonly run: RunReference;
+  /** The scheduler did not answer: it is asked again then. */
+  readonly retryAtMs: number | undefined;
+  /** Times it did not. */
+  readonly attempts: number;
+}
+
 /** What the machine remembers within a state: column `state_context`. */
 export interface JobContext {
   /** Present in states that leave a run. */
@@ -121,6 +150,12 @@ export interface JobContext {
   readonly checkpointIntervalMs: number;
   /** `Desired.ignoreStateBeforeEpoch` when the newest run was made. */
   readonly ignoreStateBeforeEpoch: number | undefined;
+  /** Present while the next run's workers come up or wait beside the newest run. */
+  readonly prepared: PreparedRun | undefined;
+  /** Without doubles, ascending by fence. */
+  readonly leftovers: readonly Leftover[];
+  /** Highest fence that was given to a run, prepared ones included; 0: that of the newest run. */
+  readonly lastFence: number;
 }
 
 /** A job. */
@@ -179,10 +214,12 @@ export interface JobLimits {
   readonly backoffMs: number;
   /** See `backoffMs`. */
   readonly maxBackoffMs: number;
+  /** Time the next run's workers have to come up beside the running one; 0: a run is always left before the next is started. */
+  readonly prepareMs: number;
 }
 
 /** Limits that are not settings, with Arroyo's values. */
-export const FIXED_LIMITS = { stopMs: 60_000, backoffMs: 500, maxBackoffMs: 60_000 } as const;
+export const FIXED_LIMITS = { stopMs: 60_000, backoffMs: 500, maxBackoffMs: 60_000, prepareMs: 60_000 } as const;
 
 const JOB_PREFIX = "job_";
 
@@ -205,6 +242,9 @@ export const NO_CONTEXT: JobContext = {
   runningSinceMs: undefined,
   checkpointIntervalMs: 0,
   ignoreStateBeforeEpoch: undefined,
+  prepared: undefined,
+  leftovers: [],
+  lastFence: 0,
 };
 
 /** A job that the API has just made. */
@@ -229,11 +269,22 @@ export function newJob(init: Pick<Job, "id" | "preview" | "ttlMs" | "desired">, 
   };
 }
 
+/** Whether a prepared run is what the user wants now. */
+export function isPreparedFor({ desired }: Job, { parallelism, launchKey, restartNonce }: PreparedRun): boolean {
+  return desired.parallelism === parallelism && desired.launchKey === launchKey && desired.restartNonce === restartNonce;
+}
+
+/** The fence of the job's next run: one above all that were ever given. */
+export function nextFence({ run, context }: Job): number {
+  return Math.max(run?.fence ?? 0, context.lastFence) + 1;
+}
+
 /**
  * Whether workers of the run with `fence` are wanted: if not they are to be `Fenced` when they speak. If so, and the run's machine does not
  * exist yet, they are to try again later.
  */
 export function isRunWanted({ state, context, run }: Job, fence: number): boolean {
+  if (context.prepared?.run.fence === fence) return true;
   if (run?.fence !== fence || !context.live) return false;
   if (state === "scheduling" || state === "running") return true;
   return context.ending?.phase === "run" || context.ending?.phase === "closing";

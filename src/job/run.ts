@@ -114,13 +114,15 @@ function tick(draft: RunDraft): void {
 
 /**
  * This controller did not run for `lateMs`: the machine slept, or was suspended. What workers said meanwhile may be still unread, so that time
- * counts for nobody.
+ * counts for nobody, and whoever had to dial again has a moment to do so.
  */
 function forgive(draft: RunDraft, lateMs: number): void {
-  const { workers, beganAtMs, closeDeadlineAtMs } = draft.run;
+  const { workers, beganAtMs, closeDeadlineAtMs, config } = draft.run;
+  const { heartbeatMs, renewMs } = config.limits;
+  const leastHeardMs = draft.nowMs - Math.max(0, heartbeatMs - renewMs);
   const later = (ms: number): number => Math.min(draft.nowMs, ms + lateMs);
   change(draft, {
-    workers: new Map([...workers].map(([id, worker]) => [id, { ...worker, heardAtMs: later(worker.heardAtMs) }])),
+    workers: new Map([...workers].map(([id, worker]) => [id, { ...worker, heardAtMs: Math.max(leastHeardMs, later(worker.heardAtMs)) }])),
     beganAtMs: new Map([...beganAtMs].map(([epoch, ms]) => [epoch, later(ms)])),
     closeDeadlineAtMs: closeDeadlineAtMs === undefined ? undefined : closeDeadlineAtMs + lateMs,
   });

@@ -1,8 +1,8 @@
 /** How a job gets a run: its program is compiled, slots are found, workers register and start their tasks. */
 import type { ErrorRecord } from "../core/errors.ts";
 import type { JobEvent } from "./event.ts";
-import { type PlacedWorker, runIdOf, type StopMode } from "./job.ts";
-import { change, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
+import { isPreparedFor, nextFence, type PlacedWorker, type RunReference, runIdOf, type StopMode } from "./job.ts";
+import { change, discardPrepared, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
 
 /** Compiles the program. Without change of the program the artifact is there already. */
 export function enterCompiling(draft: JobDraft): void {
@@ -12,19 +12,32 @@ export function enterCompiling(draft: JobDraft): void {
   draft.effects.push({ kind: "compile" });
 }
 
+/** The run that was prepared, if it is what the user wants now; a new one otherwise. */
+function nextRun(draft: JobDraft): RunReference {
+  const { id, context } = draft.job;
+  const { prepared } = context;
+  if (prepared !== undefined && isPreparedFor(draft.job, prepared)) {
+    remember(draft, { prepared: undefined });
+    return prepared.run;
+  }
+  discardPrepared(draft);
+  const fence = nextFence(draft.job);
+  return { id: runIdOf(id, fence), fence };
+}
+
 /** Makes the next run, with what the user wants now. */
 export function enterScheduling(draft: JobDraft): void {
   const { job, limits } = draft;
   const { parallelism, restartNonce, launchKey, checkpointIntervalMs, ignoreStateBeforeEpoch } = job.desired;
-  const fence = (job.run?.fence ?? 0) + 1;
   enter(draft, "scheduling", limits.workerStartupMs);
+  const run = nextRun(draft);
   change(draft, {
-    run: { id: runIdOf(job.id, fence), fence },
+    run,
     parallelism,
     tasks: parallelism * job.context.vertices,
     observedRestartNonce: restartNonce,
   });
-  remember(draft, { launchKey, checkpointIntervalMs, ignoreStateBeforeEpoch, placement: undefined, live: true });
+  remember(draft, { launchKey, checkpointIntervalMs, ignoreStateBeforeEpoch, placement: undefined, live: true, lastFence: run.fence });
   startWorkers(draft);
 }
 

@@ -23,6 +23,7 @@ import {
 import type { JobEvent, RunReport } from "./event.ts";
 import { type Job, type JobLimits, REST_STATES } from "./job.ts";
 import { change, type JobDraft, note, remember, retryLater } from "./job-draft.ts";
+import { besides, endLeftovers, openPrepared, preparedOverdue } from "./prepared.ts";
 import {
   adopt,
   enterRunning,
@@ -49,7 +50,8 @@ export interface JobStep {
 export function stepJob(job: Job, event: JobEvent, nowMs: number, limits: JobLimits): JobStep {
   const draft: JobDraft = { job, effects: [], nowMs, limits, jitter: event.jitter ?? 1 };
   forgive(draft);
-  if (isMeant(job, event) && ANSWERS[job.state][eventName(event)] === "handled") follow(draft, event);
+  if (isBesides(job, event)) besides(draft, event);
+  else if (isMeant(job, event) && ANSWERS[job.state][eventName(event)] === "handled") follow(draft, event);
   reconcile(draft);
   return { job: draft.job, effects: draft.effects };
 }
@@ -68,6 +70,12 @@ function forgive(draft: JobDraft): void {
 /** Events of older runs come too late. */
 function isMeant(job: Job, event: JobEvent): boolean {
   return !("fence" in event) || event.fence === job.run?.fence;
+}
+
+/** Events of a run besides the newest one that the job still has to do with. */
+function isBesides({ run, context }: Job, event: JobEvent): event is JobEvent & { readonly fence: number } {
+  if (!("fence" in event) || event.fence === run?.fence) return false;
+  return context.prepared?.run.fence === event.fence || context.leftovers.some((leftover) => leftover.run.fence === event.fence);
 }
 
 function follow(draft: JobDraft, event: JobEvent): void {
@@ -98,7 +106,7 @@ function follow(draft: JobDraft, event: JobEvent): void {
     case "workers-gone":
       return workersGone(draft);
     case "drain":
-      return moveAway(draft, event.reason);
+      return moveAway(draft, event.reason, event.deadlineMs);
     case "run":
       return runReported(draft, event.report);
   }
@@ -124,7 +132,7 @@ function runReported(draft: JobDraft, report: RunReport): void {
     case "ending":
       return leaveRun(draft, "finishing", "checkpoint", true);
     case "leaving":
-      return moveAway(draft, report.reason);
+      return moveAway(draft, report.reason, report.deadlineMs);
     case "drained":
       return drained(draft, report.finished);
     case "closed":
@@ -133,6 +141,8 @@ function runReported(draft: JobDraft, report: RunReport): void {
     case "lost":
       if (state === "checkpoint-stopping" || state === "stopping") return endAnyway(draft, report.error);
       return runOver(draft, report.error);
+    case "prepared":
+      return;
   }
 }
 
@@ -174,6 +184,8 @@ function loaded(draft: JobDraft): void {
   const { ending, placement, live } = context;
   remember(draft, { retryAtMs: undefined });
   renewDeadline(draft);
+  endLeftovers(draft, true);
+  openPrepared(draft);
   if (state === "compiling") draft.effects.push({ kind: "compile" });
   if (state === "scheduling") return startAgain(draft);
   if (state === "running")
@@ -206,7 +218,10 @@ function startAgain(draft: JobDraft): void {
 
 function tick(draft: JobDraft): void {
   const { job, nowMs } = draft;
+  const { prepared } = job.context;
+  endLeftovers(draft, false);
   if (job.stateDeadlineAtMs !== undefined && job.stateDeadlineAtMs <= nowMs) return overdue(draft);
+  if (job.state === "running" && prepared !== undefined && prepared.deadlineAtMs <= nowMs) return preparedOverdue(draft, prepared);
   if (job.context.retryAtMs !== undefined && job.context.retryAtMs <= nowMs) return retry(draft);
   const healthyAtMs = healthyAt(job, draft.limits);
   if (healthyAtMs !== undefined && healthyAtMs <= nowMs) change(draft, { restarts: 0 });
@@ -243,6 +258,8 @@ export function wakeAtMs(job: Job, limits: JobLimits): number | undefined {
   const { state, stateDeadlineAtMs, context, startedAtMs, ttlMs } = job;
   const times = [stateDeadlineAtMs, context.retryAtMs, healthyAt(job, limits)];
   if (state === "created") times.push(job.stateChangedAtMs);
+  if (state === "running") times.push(context.prepared?.deadlineAtMs);
+  for (const { retryAtMs } of context.leftovers) times.push(retryAtMs);
   if (state === "running" && startedAtMs !== undefined && ttlMs !== undefined) times.push(startedAtMs + ttlMs);
   const known = times.filter((ms) => ms !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);

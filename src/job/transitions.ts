@@ -21,7 +21,8 @@ export type EventName =
   | "run drained"
   | "run closed"
   | "run failed"
-  | "run lost";
+  | "run lost"
+  | "run prepared";
 
 /** Events that mean the same in all states. */
 const EVERYWHERE = { loaded: "handled", "desired-changed": "handled", tick: "handled", "run epoch-complete": "handled" } as const;
@@ -44,6 +45,7 @@ const NOTHING = {
   "run closed": "ignored",
   "run failed": "ignored",
   "run lost": "ignored",
+  "run prepared": "ignored",
 } as const;
 
 type Row = Readonly<Record<EventName, Answer>>;
@@ -103,6 +105,21 @@ export const ANSWERS: Readonly<Record<JobState, Row>> = {
   recovering: { ...AT_REST },
   failing: { ...AT_REST },
   failed: AT_REST,
+};
+
+/** Runs besides the newest one, whatever the state. */
+export const ANSWERS_BESIDES: Readonly<Record<"prepared" | "leftover", Omit<Row, keyof typeof EVERYWHERE>>> = {
+  prepared: {
+    ...NOTHING,
+    "not-enough-slots": "handled",
+    "placement-blocked": "handled",
+    "start-failed": "handled",
+    drain: "handled",
+    "run failed": "handled",
+    "run lost": "handled",
+    "run prepared": "handled",
+  },
+  leftover: { ...NOTHING, "stop-failed": "handled", "workers-gone": "handled" },
 };
 
 /** Which states may follow. */

@@ -10,6 +10,7 @@ import type { JobEvent } from "../../src/job/event.ts";
 import { isRunWanted, type Job } from "../../src/job/job.ts";
 import { stepJob, wakeAtMs } from "../../src/job/step.ts";
 import type { ToController, ToWorker } from "./messages.ts";
+import { SimRoom } from "./sim-room.ts";
 import { SimRun } from "./sim-run.ts";
 import type { SimWorker } from "./sim-worker.ts";
 import type { Simulation } from "./simulation.ts";
@@ -32,8 +33,10 @@ export class SimController extends Actor {
   readonly #events: JobEvent[] = [];
   #writing = false;
   #run: SimRun | undefined;
+  #room: SimRoom | undefined;
   #wakeAtMs: number | undefined;
   #stopping: number | undefined;
+  readonly #ending = new Set<number>();
 
   constructor(sim: Simulation, name: string) {
     super(sim.world, name);
@@ -47,6 +50,7 @@ export class SimController extends Actor {
     this.log(() => "crashes");
     this.alive = false;
     this.#run?.end();
+    this.#closeRoom();
     this.#sim.controllerCrashed(this);
   }
 
@@ -82,6 +86,13 @@ export class SimController extends Actor {
     this.#run?.end();
     this.#run = undefined;
     this.#stopping = undefined;
+    this.#ending.clear();
+    this.#closeRoom();
+  }
+
+  #closeRoom(): void {
+    for (const { stream } of this.#room?.leave() ?? []) stream.break();
+    this.#room = undefined;
   }
 
   #takeOver(leader: number): void {
@@ -137,7 +148,9 @@ export class SimController extends Actor {
       const event = this.#events.shift();
       if (event === undefined) break;
       const before = this.job;
-      const { job, effects } = stepJob(before, event, this.world.nowMs, this.#sim.options.limits);
+      const { job: stepped, effects } = stepJob(before, event, this.world.nowMs, this.#sim.options.limits);
+      const forgetful = this.#sim.options.plant === "reused-fence" && stepped.context.lastFence > 0;
+      const job = forgetful ? { ...stepped, context: { ...stepped.context, lastFence: 0 } } : stepped;
       this.log(
         () =>
           `${event.kind === "run" ? `run ${event.report.kind}` : event.kind} [${job.state}] ${effects.map(({ kind }) => kind).join(" ")}`,
@@ -199,12 +212,20 @@ export class SimController extends Actor {
       case "start-workers":
         return this.#startWorkers(effect.run.fence, effect.parallelism);
       case "start-run":
-      case "adopt-run":
+      case "adopt-run": {
         if (this.#run?.fence === effect.run.fence) return;
         this.#run?.end();
         if (effect.kind === "adopt-run") this.#sim.adoptions++;
-        this.#run = new SimRun(this.#sim, this, effect);
+        const handed = this.#room?.fence === effect.run.fence ? this.#room.leave() : [];
+        if (handed.length > 0) this.#sim.count("handed over");
+        if (this.#room?.fence === effect.run.fence) this.#room = undefined;
+        this.#run = new SimRun(this.#sim, this, effect, handed);
         return;
+      }
+      case "prepare-run":
+        return this.#prepare(effect.run.fence, effect.parallelism);
+      case "end-workers":
+        return this.#endWorkers(effect.run.fence, effect.mode);
       case "command-run":
         if (this.#run?.fence === effect.run.fence) this.#run.command(effect.command);
         return;
@@ -256,6 +277,51 @@ export class SimController extends Actor {
     );
   }
 
+  #prepare(fence: number, parallelism: number): void {
+    if (this.#room?.fence === fence) return;
+    this.#closeRoom();
+    this.#sim.count("prepared");
+    this.#room = new SimRoom(fence, parallelism, this.leaderEpoch, (report) => this.tell({ kind: "run", fence, report }));
+  }
+
+  /** Of one run alone. */
+  #endWorkers(fence: number, mode: (JobEffect & { readonly kind: "end-workers" })["mode"]): void {
+    if (this.#room?.fence === fence) {
+      for (const { stream } of this.#room.leave()) stream.toClient({ kind: "fenced", leader: this.leaderEpoch });
+      this.#room = undefined;
+      this.#sim.count("discarded");
+    }
+    const { scheduler } = this.#sim;
+    scheduler.call(
+      this,
+      () => scheduler.stopOnly(fence, mode.kind === "force", mode.kind === "graceful" ? mode.deadlineMs : 0),
+      (answer) => {
+        if (!answer.ok) return this.tell({ kind: "stop-failed", fence, error: away(answer.reason) });
+        if (this.leader === undefined || this.#ending.has(fence)) return;
+        this.#ending.add(fence);
+        this.#watchEnd(fence, this.leader);
+      },
+    );
+  }
+
+  #watchEnd(fence: number, leader: number): void {
+    const { scheduler } = this.#sim;
+    scheduler.call(
+      this,
+      () => scheduler.livingOf(fence),
+      (answer) => {
+        if (this.leader !== leader) return;
+        if (answer.ok && answer.value === 0) {
+          this.#ending.delete(fence);
+          return this.tell({ kind: "workers-gone", fence });
+        }
+        this.post(LIST_MS, () => {
+          if (this.leader === leader) this.#watchEnd(fence, leader);
+        });
+      },
+    );
+  }
+
   /** Asks until no worker is left. */
   #watch(fence: number): void {
     this.#stopping = fence;
@@ -287,7 +353,10 @@ export class SimController extends Actor {
   accept(worker: SimWorker): Stream<ToController, ToWorker> {
     const stream = new Stream<ToController, ToWorker>(worker, this);
     stream.onServer = (said) => this.#hear(stream, worker.id, worker.fence, said);
-    stream.onServerBroken = () => this.#run?.broken(stream, worker.id);
+    stream.onServerBroken = () => {
+      this.#run?.broken(stream, worker.id);
+      this.#room?.broken(stream, worker.id);
+    };
     return stream;
   }
 
@@ -296,20 +365,23 @@ export class SimController extends Actor {
     const run = this.#run?.fence === fence ? this.#run : undefined;
     if (run?.isOpen === true && said.message.kind === "register") return run.admit(stream, worker, said);
     if (run?.owns(stream, worker) === true) return run.hear(worker, said);
+    if (run?.awaits(stream) === true) return;
+    if (leader !== undefined && this.#room?.fence === fence) return this.#room.hear(stream, worker, said);
     if (leader === undefined || job === undefined || isRunWanted(job, fence)) return stream.toClient({ kind: "moved", leader: 0 });
     // A worker of a later run than this controller knows of belongs to another leader.
-    if (fence > (job.run?.fence ?? 0)) return stream.toClient({ kind: "moved", leader: 0 });
+    if (fence > Math.max(job.run?.fence ?? 0, job.context.lastFence)) return stream.toClient({ kind: "moved", leader: 0 });
     stream.toClient({ kind: "fenced", leader });
   }
 
   /** The scheduler saw a worker end. */
   workerExited(fence: number, worker: WorkerId, reason: string): void {
     if (this.#run?.fence === fence) this.#run.workerExited(worker, reason);
+    if (this.#room?.fence === fence) this.#room.exited(worker, reason);
   }
 
   /** The scheduler drains a machine. */
-  drain(fence: number): void {
-    this.tell({ kind: "drain", fence, reason: "node drain", deadlineMs: 30_000 });
+  drain(fence: number, deadlineMs: number | undefined): void {
+    this.tell({ kind: "drain", fence, reason: "node drain", deadlineMs });
   }
 
   /** The leader epoch, of a controller that leads. */

@@ -12,6 +12,7 @@ export const PLANTS = [
   "forgotten-state",
   "boastful-worker",
   "careless-scheduler",
+  "reused-fence",
 ] as const;
 
 /** One of `PLANTS`. */
@@ -82,6 +83,7 @@ const LIMITS: JobLimits = {
   allowedRestarts: 5,
   backoffMs: 500,
   maxBackoffMs: 10_000,
+  prepareMs: 20_000,
 };
 
 const RUN_LIMITS: RunLimits = {
@@ -136,7 +138,7 @@ export function drawOptions(prng: Prng, plant: Plant | undefined): SimOptions {
       everyMs: kinds.length === 0 ? Number.POSITIVE_INFINITY : prng.pick([3000, 10_000, 25_000]),
       kinds,
     },
-    limits: LIMITS,
+    limits: { ...LIMITS, prepareMs: prng.chance(1, 6) ? 0 : LIMITS.prepareMs },
     runLimits: RUN_LIMITS,
     plant,
     gentle,

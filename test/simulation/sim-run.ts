@@ -11,6 +11,7 @@ import { placeSubtasks } from "../../src/scheduler/placement.ts";
 import type { SimReport, ToController, ToWorker } from "./messages.ts";
 import type { SimManifest, SimRecord, StagedRows } from "./outside.ts";
 import type { SimController } from "./sim-controller.ts";
+import type { Waiting } from "./sim-room.ts";
 import type { Simulation } from "./simulation.ts";
 import { away, type Stream } from "./world.ts";
 
@@ -33,8 +34,11 @@ export class SimRun {
   #over = false;
   #commands: RunCommand[] = [];
   #wakeAtMs: number | undefined;
+  /** Workers that came up beside the run before: they register as soon as the machine is there. */
+  #handed: readonly Waiting[];
 
-  constructor(sim: Simulation, controller: SimController, setup: Setup) {
+  constructor(sim: Simulation, controller: SimController, setup: Setup, handed: readonly Waiting[] = []) {
+    this.#handed = handed;
     this.#sim = sim;
     this.#controller = controller;
     this.#setup = setup;
@@ -87,6 +91,8 @@ export class SimRun {
       this.#step({ kind: "command", command: { kind: "stop", mode: setup.stop } });
     for (const command of this.#commands) this.#step({ kind: "command", command });
     this.#commands = [];
+    for (const { stream, worker, said } of this.#handed) if (!stream.broken) this.admit(stream, worker, said);
+    this.#handed = [];
     this.#planWake();
   }
 
@@ -102,6 +108,8 @@ export class SimRun {
   end(): void {
     this.#over = true;
     for (const stream of this.#streams.values()) stream.break();
+    for (const { stream } of this.#handed) stream.break();
+    this.#handed = [];
     this.#streams.clear();
   }
 
@@ -116,6 +124,11 @@ export class SimRun {
     this.#streams.set(worker, stream);
     stream.toClient({ kind: "welcome", leader: this.#leader });
     this.hear(worker, said);
+  }
+
+  /** Whether it was handed over and will be admitted. */
+  awaits(stream: WorkerStream): boolean {
+    return this.#handed.some((waiting) => waiting.stream === stream);
   }
 
   owns(stream: WorkerStream, worker: WorkerId): boolean {

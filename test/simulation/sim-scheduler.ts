@@ -92,6 +92,17 @@ export class SimScheduler extends Service {
     for (const placed of this.#workers) if (placed.fence <= fence && !placed.gone) this.#stopWorker(placed, force, deadlineMs);
   }
 
+  /** Workers of this run alone that exist or may come to exist. */
+  livingOf(fence: number): number {
+    return this.#workers.filter((worker) => !worker.gone && worker.fence === fence).length;
+  }
+
+  /** Ends the run, and no other. */
+  stopOnly(fence: number, force: boolean, deadlineMs: number): void {
+    this.#stopped.add(fence);
+    for (const placed of this.#workers) if (placed.fence === fence && !placed.gone) this.#stopWorker(placed, force, deadlineMs);
+  }
+
   #stopWorker(placed: Placed, force: boolean, deadlineMs: number): void {
     const { world } = this.#sim;
     const { process } = placed;

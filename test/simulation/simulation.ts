@@ -125,12 +125,13 @@ export class Simulation {
 
   /** A supervisor starts another. */
   controllerCrashed(controller: SimController): void {
-    this.#count("controller crashed");
+    this.count("controller crashed");
     this.controllers = this.controllers.filter((other) => other !== controller);
     this.world.after(500 + this.world.prng.below(8000), () => this.#startController());
   }
 
-  #count(what: string): void {
+  /** Something happened that a test wants to see happen. */
+  count(what: string): void {
     this.#faults.set(what, (this.#faults.get(what) ?? 0) + 1);
   }
 
@@ -151,7 +152,7 @@ export class Simulation {
     const worker = workers.length === 0 ? undefined : prng.pick(workers);
     const controller = this.controllers.length === 0 ? undefined : prng.pick(this.controllers);
     world.log(() => `chaos: ${kind}`);
-    this.#count(kind);
+    this.count(kind);
     switch (kind) {
       case "kill-worker":
         return worker?.exit("out of memory");
@@ -166,8 +167,7 @@ export class Simulation {
       case "leave":
         return worker?.askToLeave();
       case "drain":
-        for (const { leader, job } of this.controllers) if (leader !== undefined && job?.run !== undefined) this.#drain(job.run.fence);
-        return;
+        return this.#drain();
       case "crash-controller":
         return controller?.crash();
       case "stall-controller":
@@ -186,8 +186,21 @@ export class Simulation {
     }
   }
 
-  #drain(fence: number): void {
-    for (const controller of this.controllers) controller.drain(fence);
+  /** Machines with workers of the newest run, or of the prepared one, or of both have to be left; what is still there then is killed. */
+  #drain(): void {
+    const { world, controllers, scheduler } = this;
+    const job = controllers.find(({ leader }) => leader !== undefined)?.job;
+    const newest = job?.run?.fence;
+    const prepared = job?.context.prepared?.run.fence;
+    const fences = world.prng.pick([[newest], [newest], [prepared], [newest, prepared]]).filter((fence) => fence !== undefined);
+    const deadlineMs = world.prng.pick([undefined, 3_000, 12_000, 30_000, 90_000]);
+    for (const fence of fences) {
+      for (const controller of controllers) controller.drain(fence, deadlineMs);
+      if (deadlineMs === undefined) continue;
+      world.after(deadlineMs, () => {
+        for (const process of scheduler.processes) if (process.fence === fence) process.exit("its machine is gone");
+      });
+    }
   }
 
   #planUser(): void {
@@ -215,7 +228,7 @@ export class Simulation {
       ...(prng.chance(1, 3) ? [{ restartNonce: desired.restartNonce + 1, ignoreStateBeforeEpoch: database.job.epoch + 1 }] : []),
     ]);
     this.world.log(() => `user: ${JSON.stringify(wish)}`);
-    this.#count("wish");
+    this.count("wish");
     database.wish(wish);
   }
 
@@ -335,7 +348,7 @@ export class Simulation {
     const { outputs } = this.store;
     if (adopted || outputs.has(fence)) return;
     const fresh = Math.max(-1, ...outputs.values()) + 1;
-    if (restored === undefined && base > 0) this.#count("state ignored");
+    if (restored === undefined && base > 0) this.count("state ignored");
     outputs.set(fence, restored === undefined ? fresh : (outputs.get(restored.fence) ?? 0));
   }
 
@@ -349,10 +362,14 @@ export class Simulation {
     this.store.call(controller, () => this.store.complete(manifest), done);
   }
 
-  /** The manifest that a run of `fence` restores: only what counts, and nothing older than what was published. */
+  /**
+   * The manifest that a run of `fence` restores: only what counts, and nothing older than what was published. A read whose caller has given up
+   * may come when the run has gone on for long: then its restore point may be gone.
+   */
   checkRestore(epoch: number, fence: number): SimManifest | undefined {
-    const entry = this.store.record.epochs.find((known) => known.epoch === epoch && known.fence < fence);
-    if (entry === undefined && this.store.record.fence === fence)
+    const { record } = this.store;
+    const entry = record.epochs.find((known) => known.epoch === epoch && known.fence < fence);
+    if (entry === undefined && record.fence === fence && !record.epochs.some((known) => known.fence === fence))
       throw violation(this.world, `run ${fence} restores epoch ${epoch}, which does not count`);
     return entry;
   }

@@ -17,6 +17,7 @@ export const LIMITS: JobLimits = {
   allowedRestarts: 3,
   backoffMs: 500,
   maxBackoffMs: 40_000,
+  prepareMs: 30_000,
 };
 
 /** What the user wants at first. */
@@ -62,6 +63,16 @@ export class JobDriver {
 
   run(report: RunReport): readonly string[] {
     return this.feed({ kind: "run", fence: this.fence, report });
+  }
+
+  /** A report of the prepared run. */
+  prepared(report: RunReport): readonly string[] {
+    return this.feed({ kind: "run", fence: this.preparedFence, report });
+  }
+
+  /** Of the prepared run; 0: there is none. */
+  get preparedFence(): number {
+    return this.job.context.prepared?.run.fence ?? 0;
   }
 
   wish(desired: Partial<Desired>): readonly string[] {

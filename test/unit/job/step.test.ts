@@ -149,17 +149,17 @@ describe("job machine: stopping", () => {
 describe("job machine: other runs", () => {
   it("rescales with a checkpoint, into the next run with the new parallelism", () => {
     const driver = new JobDriver().toRunning();
-    expect(driver.wish({ parallelism: 5 })).to.deep.equal(["command-run"]);
+    driver.wish({ parallelism: 5 });
+    expect(driver.prepared({ kind: "prepared" })).to.deep.equal(["command-run"]);
     expect(driver.job.state).to.equal("rescaling");
     driver.run({ kind: "drained", finished: false });
-    driver.run({ kind: "closed", finished: false });
-    expect(driver.gone()).to.deep.equal(["drop-run", "start-run", "start-workers"]);
+    expect(driver.run({ kind: "closed", finished: false })).to.deep.equal(["drop-run", "end-workers", "start-run", "start-workers"]);
     expect(driver.job).to.deep.include({ state: "scheduling", parallelism: 5, tasks: 15, restarts: 0 });
   });
 
   it("restarts safely with a checkpoint, by force without, by the nonce once", () => {
     const safe = new JobDriver().toRunning();
-    expect(safe.wish({ restartNonce: 1 })).to.deep.equal(["command-run"]);
+    expect(safe.wish({ restartNonce: 1 })).to.deep.equal(["prepare-run", "start-workers"]);
     const forced = new JobDriver().toRunning();
     expect(forced.wish({ restartNonce: 1, restartMode: "force" })).to.deep.equal(["drop-run", "stop-workers"]);
     forced.gone();
@@ -172,14 +172,16 @@ describe("job machine: other runs", () => {
     expect(driver.wish({ checkpointIntervalMs: 7 })).to.deep.equal(["command-run"]);
     expect(driver.job.state).to.equal("running");
     driver.wish({ launchKey: "x" });
+    driver.prepared({ kind: "prepared" });
     expect(driver.job.state).to.equal("restarting");
   });
 
   it("turns a rescale into a stop when the user wants one", () => {
     const driver = new JobDriver().toRunning();
     driver.wish({ parallelism: 3 });
+    driver.prepared({ kind: "prepared" });
     const deadlineMs = driver.job.stateDeadlineAtMs;
-    expect(driver.wish({ stop: "checkpoint" })).to.deep.equal([]);
+    expect(driver.wish({ stop: "checkpoint" })).to.deep.equal(["end-workers"]);
     expect(driver.job).to.deep.include({ state: "checkpoint-stopping", stateDeadlineAtMs: deadlineMs });
   });
 

@@ -5,7 +5,15 @@ import type { JobEffect } from "../../../src/job/effect.ts";
 import { JOB_EVENT_KINDS, type JobEvent, type RunReport } from "../../../src/job/event.ts";
 import { JOB_STATES, type Job, REST_STATES, STOP_MODES } from "../../../src/job/job.ts";
 import { wakeAtMs } from "../../../src/job/step.ts";
-import { ANSWERS, type EventName, eventName, PHASE_LIMITS, STATE_LIMITS, SUCCESSORS } from "../../../src/job/transitions.ts";
+import {
+  ANSWERS,
+  ANSWERS_BESIDES,
+  type EventName,
+  eventName,
+  PHASE_LIMITS,
+  STATE_LIMITS,
+  SUCCESSORS,
+} from "../../../src/job/transitions.ts";
 import { failure, JobDriver, LIMITS, PLACEMENT } from "./job-driver.ts";
 
 const REPORTS: readonly RunReport[] = [
@@ -20,6 +28,7 @@ const REPORTS: readonly RunReport[] = [
   { kind: "failed", error: failure("internal") },
   { kind: "failed", error: failure("user") },
   { kind: "lost", error: failure() },
+  { kind: "prepared" },
 ];
 
 /** Every event but the user's wishes, for the run with `fence`. */
@@ -71,7 +80,13 @@ function happen(driver: JobDriver, prng: Prng): void {
   if (prng.chance(1, 5)) driver.feed(wishesOf(driver.job, prng));
   else if (prng.chance(1, 2)) goesWell(driver);
   else if (prng.chance(1, 6)) driver.wake();
-  else driver.feed(prng.pick(eventsOf(driver.fence)));
+  else driver.feed(prng.pick(eventsOf(prng.pick(fencesOf(driver.job)))));
+}
+
+/** The newest run, and those besides it. */
+function fencesOf({ run, context }: Job): readonly number[] {
+  const { prepared, leftovers } = context;
+  return [run?.fence ?? 0, ...(prepared === undefined ? [] : [prepared.run.fence]), ...leftovers.map((leftover) => leftover.run.fence)];
 }
 
 /** A job after `steps` random events. */
@@ -129,6 +144,28 @@ describe("job transitions", () => {
     const missing = handled.filter((name) => !effective.has(name) && !sometimes.some((event) => name.endsWith(event)));
     expect(missing).to.deep.equal([]);
     expect(ignored.size).to.be.greaterThan(100);
+  });
+
+  it("are true of runs besides the newest one", () => {
+    const effective = new Set<string>();
+    for (let seed = 1; seed <= 1500; seed++) {
+      const { driver } = wander(seed, seed % 40);
+      const { job } = driver;
+      const [, ...besides] = fencesOf(job);
+      for (const fence of besides) {
+        const kind = fence === job.context.prepared?.run.fence ? "prepared" : "leftover";
+        for (const event of eventsOf(fence)) {
+          if (!("fence" in event)) continue;
+          driver.job = job;
+          const effects = driver.feed(event);
+          if (driver.job !== job || effects.length > 0) effective.add(`${kind}: ${eventName(event)}`);
+        }
+      }
+    }
+    const handled = (["prepared", "leftover"] as const).flatMap((kind) =>
+      Object.entries(ANSWERS_BESIDES[kind]).flatMap(([name, answer]) => (answer === "handled" ? [`${kind}: ${name}`] : [])),
+    );
+    expect([...effective]).to.include.members(handled);
   });
 
   it("lead only where the table says, and give every transient state a deadline", () => {
