@@ -4,7 +4,7 @@
  */
 import { BlockList, isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
-import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { ChannelCredentials, type ChannelOptions, ServerCredentials } from "@grpc/grpc-js";
 import { externalError } from "../core/errors.ts";
 import type { RunFence } from "../gen/peer.ts";
 
@@ -48,16 +48,26 @@ export function serverCredentials({ certificate, privateKey }: ServerIdentity): 
   return ServerCredentials.createSsl(null, [pair], false);
 }
 
-/** For a caller of a controller: `authority` has signed its certificate, PEM; empty: plain text is spoken. */
-export function controllerCredentials(authority: string): ChannelCredentials {
+/**
+ * For a caller of the controller at `endpoint`, "host:port": `authority` has signed its certificate, PEM; empty: plain text is spoken. The
+ * certificate has to name the host that is dialled, or to say that it is a controller's.
+ */
+export function controllerCredentials(authority: string, endpoint: string): ChannelCredentials {
   if (authority.trim() === "") return ChannelCredentials.createInsecure();
-  return ChannelCredentials.createSsl(Buffer.from(authority), null, null, { checkServerIdentity: checkController });
+  const check = (_: string, certificate: PeerCertificate): Error | undefined => {
+    const names = certificate.subjectaltname?.split(", ") ?? [];
+    return names.includes(`DNS:${CONTROLLER_NAME}`) ? undefined : checkServerIdentity(hostOf(endpoint), certificate);
+  };
+  return ChannelCredentials.createSsl(Buffer.from(authority), null, null, { checkServerIdentity: check });
 }
 
-/** A controller's certificate names the host that was dialled, or says that it is a controller. */
-function checkController(host: string, certificate: PeerCertificate): Error | undefined {
-  const names = certificate.subjectaltname?.split(", ") ?? [];
-  return names.includes(`DNS:${CONTROLLER_NAME}`) ? undefined : checkServerIdentity(host, certificate);
+/** Options that a channel to `endpoint` needs for it: an address is no name that TLS could ask for. https://www.rfc-editor.org/rfc/rfc6066#section-3 */
+export function controllerChannel(endpoint: string): ChannelOptions {
+  return isIP(hostOf(endpoint)) === 0 ? {} : { "grpc.ssl_target_name_override": CONTROLLER_NAME };
+}
+
+function hostOf(endpoint: string): string {
+  return endpoint.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }
 
 /** What the certificate of a worker's data plane names: the worker and the run that it belongs to. */

@@ -11,6 +11,7 @@ import { CHANNEL_OPTIONS } from "./channel.ts";
 import { toErrorMessage } from "./error-message.ts";
 import type { ControllerBody } from "./refusal.ts";
 import { fromStatus, isServiceError } from "./status.ts";
+import { controllerChannel } from "./tls.ts";
 import { checkPeer, PROTOCOL_VERSION } from "./version.ts";
 
 /** What a worker says. */
@@ -71,7 +72,8 @@ export class WorkerStream {
     this.endpoint = endpoint;
     this.#options = options;
     this.#handler = handler;
-    this.#client = new WorkerControlClient(endpoint, options.credentials ?? ChannelCredentials.createInsecure(), CHANNEL_OPTIONS);
+    const credentials = options.credentials ?? ChannelCredentials.createInsecure();
+    this.#client = new WorkerControlClient(endpoint, credentials, { ...CHANNEL_OPTIONS, ...controllerChannel(endpoint) });
     this.#call = this.#client.connect();
     this.#call.on("data", (message: ConnectResponse) => this.#receive(message));
     this.#call.on("end", () => this.#over(undefined));

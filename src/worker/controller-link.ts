@@ -150,7 +150,7 @@ export class ControllerLink {
 
   async #serve(endpoint: string, signal: AbortSignal): Promise<StreamEnd> {
     try {
-      return await this.#converse(endpoint, controllerCredentials(this.#options.authority()), signal);
+      return await this.#converse(endpoint, controllerCredentials(this.#options.authority(), endpoint), signal);
     } catch (error) {
       return { welcomed: false, error: toAppError(error) };
     }
@@ -200,17 +200,19 @@ export class ControllerLink {
    */
   async #watchSilence(stream: WorkerStream, leaseMs: number, ended: AbortSignal): Promise<void> {
     if (leaseMs === 0) return;
-    const { clock, logger } = this.#options;
+    const { clock, endpoints, logger } = this.#options;
     const limitMs = leaseMs / 3 + SILENCE_GRACE_MS;
     while (!ended.aborted) {
       await clock.sleep(Math.max(SILENCE_LOOK_MS, this.#heardMs + limitMs - clock.elapsedMs()), ended);
-      if (ended.aborted || this.#alone || clock.elapsedMs() - this.#heardMs < limitMs) continue;
+      if (ended.aborted || clock.elapsedMs() - this.#heardMs < limitMs) continue;
+      const moved = endpoints.refresh();
+      if (this.#alone) continue;
       // If it was this process that stood still, what has come meanwhile is heard first.
       const heardMs = this.#heardMs;
       await clock.sleep(SILENCE_LOOK_MS, ended);
       if (ended.aborted || this.#heardMs !== heardMs) continue;
       logger.warn("the controller says nothing, another one is tried", { endpoint: stream.endpoint, silentMs: Math.round(limitMs) });
-      this.#turn += 1;
+      this.#turn = moved ? 0 : this.#turn + 1;
       return stream.cancel();
     }
   }

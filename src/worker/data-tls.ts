@@ -3,7 +3,7 @@
  * certificates name runs and not hosts, because a worker does not know under which addresses others reach it.
  */
 import type { Socket } from "node:net";
-import { connect, createSecureContext, createServer, type TLSSocket } from "node:tls";
+import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import type { RunFence } from "../gen/peer.ts";
 import { checkWorker } from "../rpc/tls.ts";
 
@@ -26,11 +26,7 @@ export function dialTls(address: { readonly host: string; readonly port: number 
   const socket = connect({
     host: address.host,
     port: address.port,
-    ca: tls.authority,
-    cert: tls.certificate,
-    key: tls.privateKey,
-    minVersion: "TLSv1.3",
-    ciphers: CIPHERS,
+    ...contextOf(tls),
     checkServerIdentity: (_, certificate) => checkWorker(tls.fence, certificate),
   });
   return socket.setNoDelay(true);
@@ -38,14 +34,7 @@ export function dialTls(address: { readonly host: string; readonly port: number 
 
 /** Makes of a handler of connections one that first proves them: those of strangers never reach `take`. */
 export function proving(tls: DataTls, take: (socket: Socket) => void): (socket: Socket) => void {
-  const secureContext = createSecureContext({
-    ca: tls.authority,
-    cert: tls.certificate,
-    key: tls.privateKey,
-    minVersion: "TLSv1.3",
-    ciphers: CIPHERS,
-  });
-  const server = createServer({ secureContext, requestCert: true, rejectUnauthorized: true });
+  const server = createServer({ ...contextOf(tls), requestCert: true, rejectUnauthorized: true });
   server.on("secureConnection", (socket) => {
     if (checkWorker(tls.fence, socket.getPeerCertificate()) === undefined) return take(socket);
     socket.destroy();
@@ -54,4 +43,8 @@ export function proving(tls: DataTls, take: (socket: Socket) => void): (socket: 
   server.on("tlsClientError", (_, socket) => socket.destroy());
   // Documented for connections that were accepted elsewhere: https://nodejs.org/api/tls.html#event-connection
   return (socket) => void server.emit("connection", socket);
+}
+
+function contextOf({ authority, certificate, privateKey }: DataTls): SecureContextOptions {
+  return { ca: authority, cert: certificate, key: privateKey, minVersion: "TLSv1.3", ciphers: CIPHERS };
 }
