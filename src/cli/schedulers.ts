@@ -4,6 +4,8 @@ import { userError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import { embeddedScheduler } from "./embedded-scheduler.ts";
+import { kubernetesScheduler } from "./kubernetes-scheduler.ts";
+import { nomadScheduler } from "./nomad-scheduler.ts";
 import { processScheduler } from "./process-scheduler.ts";
 import { configuredStateFolder } from "./state-folder.ts";
 
@@ -15,6 +17,10 @@ export function makeScheduler(config: Config, logger: Logger): Scheduler {
       return processScheduler(config, configuredStateFolder(config), logger);
     case "embedded":
       return embeddedScheduler(config, logger);
+    case "kubernetes":
+      return kubernetesScheduler(config, logger);
+    case "nomad":
+      return nomadScheduler(config, logger);
     default:
       throw userError("unsupported", `controller.scheduler "${name}" is not supported yet`, { hint: 'Use "process".' });
   }

@@ -1,0 +1,122 @@
+/** Nomad's jobs of runs and what belongs to them: register, plan, stop, purge, look at, and the variable with the run's credential. */
+import { externalError, toAppError } from "../../core/errors.ts";
+import type { RunSpec } from "../scheduler.ts";
+import { type NomadAllocation, type NomadJobState, readAllocation, readJob, readPlan, readVariable } from "./answers.ts";
+import type { NomadClient } from "./client.ts";
+import type { NomadJob } from "./job.ts";
+import { placementReason } from "./reasons.ts";
+import { variablePath, WORKER_NAME } from "./spec.ts";
+
+/** What Nomad has of a run after a registration. */
+export interface Registered {
+  /** False: it was there already. */
+  readonly created: boolean;
+  /** It was there and has been stopped. */
+  readonly stopped: boolean;
+  readonly index: number;
+}
+
+/** Items of a run's variable. */
+const TOKEN = "run_token";
+const CONTROLLERS = "controllers";
+const CONTROLLER_CA = "controller_ca";
+
+/** See the file's comment. */
+export class NomadJobs {
+  readonly #client: NomadClient;
+
+  constructor(client: NomadClient) {
+    this.#client = client;
+  }
+
+  /** What registering `job` would come to now. */
+  async plan(job: NomadJob): Promise<{ readonly missing: number; readonly reason: string; readonly warnings: readonly string[] }> {
+    const answer = await this.#client.call({ method: "POST", path: `/v1/job/${job.ID}/plan`, body: { Job: job, Diff: false } });
+    const { FailedTGAllocs, Warnings } = readPlan(answer.body);
+    const metric = FailedTGAllocs[WORKER_NAME];
+    const missing = metric === undefined ? 0 : metric.CoalescedFailures + 1;
+    const workers = job.TaskGroups[0]?.Count ?? missing;
+    const reason = missing === 0 ? "" : placementReason(missing, workers, metric);
+    return { missing, reason, warnings: Warnings === "" ? [] : Warnings.split("\n").filter((line) => line.trim() !== "") };
+  }
+
+  /** Registers `job` unless there is one of its id. Throws `already-exists` if that one is not of the specification with `hash`. */
+  async register(job: NomadJob, hash: string): Promise<Registered> {
+    const source = `${JSON.stringify(job, undefined, 2)}\n`;
+    const body = { Job: job, EnforceIndex: true, JobModifyIndex: 0, Submission: { Source: source, Format: "json" } };
+    try {
+      const answer = await this.#client.call({ method: "PUT", path: "/v1/jobs", body });
+      const { JobModifyIndex: index = 0 } = (answer.body ?? {}) as { readonly JobModifyIndex?: number };
+      return { created: true, stopped: false, index };
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.code !== "already-exists") throw error;
+      const known = await this.read(job.ID);
+      if (known === undefined) throw externalError("io", `the Nomad job "${job.ID}" went while it was registered`, { cause: error });
+      if (known.Meta["spec_hash"] === hash) return { created: false, stopped: known.Stop, index: known.ModifyIndex };
+      throw externalError("already-exists", `Nomad has another job "${job.ID}", which is not this run's`, {
+        retry: "never",
+        hint: "Somebody else registered it, or nomad.cluster-id of two installations is the same.",
+      });
+    }
+  }
+
+  /** A job; undefined: Nomad does not know it. */
+  async read(id: string): Promise<NomadJobState | undefined> {
+    const { status, body } = await this.#client.call({ path: `/v1/job/${id}`, accept: [404] });
+    return status === 404 ? undefined : readJob(body);
+  }
+
+  /** A job and its allocations. */
+  async look(id: string) {
+    const [job, answer] = await Promise.all([this.read(id), this.#client.call({ path: `/v1/job/${id}/allocations` })]);
+    const rows: readonly NomadAllocation[] = Array.isArray(answer.body) ? answer.body.map(readAllocation) : [];
+    return { job, allocations: rows, index: answer.index };
+  }
+
+  /** Tells Nomad to end a job. An unknown one is none to end. `purge`: and to forget it. */
+  async deregister(id: string, purge = false): Promise<void> {
+    const query = { purge, no_shutdown_delay: true };
+    await this.#client.call({ method: "DELETE", path: `/v1/job/${id}`, query, accept: [404] });
+  }
+
+  /** Kills an allocation's task at once. */
+  async kill(allocation: string, task: string): Promise<void> {
+    const body = { Task: task, Signal: "SIGKILL" };
+    await this.#client.call({ method: "PUT", path: `/v1/client/allocation/${allocation}/signal`, body, accept: [404] });
+  }
+
+  /** Writes a run's variable unless it is there: its workers may have read the token already, and every token of the run is accepted. */
+  async writeVariable(nomadJob: string, { runToken, controllers, controllerCa = "" }: RunSpec): Promise<void> {
+    const items = { [TOKEN]: runToken, [CONTROLLERS]: controllers.join(","), [CONTROLLER_CA]: controllerCa };
+    const written = await this.#putVariable(nomadJob, items, 0);
+    if (!written) await this.writeControllers(nomadJob, controllers);
+  }
+
+  /** Changes the controllers in a run's variable, if they are others. A run without one is over. */
+  async writeControllers(nomadJob: string, controllers: readonly string[]): Promise<void> {
+    const { status, body } = await this.#client.call({ path: `/v1/var/${variablePath(nomadJob)}`, accept: [404] });
+    if (status === 404) return;
+    const { Items, ModifyIndex } = readVariable(body);
+    const text = controllers.join(",");
+    if (Items[CONTROLLERS] !== text) await this.#putVariable(nomadJob, { ...Items, [CONTROLLERS]: text }, ModifyIndex);
+  }
+
+  /** Destroys a run's variable. */
+  async removeVariable(nomadJob: string): Promise<void> {
+    await this.#client.call({ method: "DELETE", path: `/v1/var/${variablePath(nomadJob)}`, accept: [404] });
+  }
+
+  /** Whether the variable was as `index` says, and is now `items`. */
+  async #putVariable(nomadJob: string, items: Readonly<Record<string, string>>, index: number): Promise<boolean> {
+    const path = variablePath(nomadJob);
+    const call = {
+      method: "PUT",
+      path: `/v1/var/${path}`,
+      query: { cas: index },
+      body: { Path: path, Items: items },
+      accept: [409],
+    } as const;
+    return (await this.#client.call(call)).status !== 409;
+  }
+}
