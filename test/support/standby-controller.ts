@@ -57,6 +57,11 @@ export class StandbyController {
     return status?.leads === undefined ? undefined : status.leads === "true";
   }
 
+  /** "host:port" of its RPC service. */
+  get endpoint(): string {
+    return `127.0.0.1:${this.#rpcPort}`;
+  }
+
   /** What it has said so far; empty before its start. */
   get said(): string {
     return this.#process === undefined ? "" : readFileSync(join(this.#cluster.folder, "standby.out"), "utf8");
