@@ -7,12 +7,17 @@ import type { LoadedConfig } from "../../core/config.ts";
 import { toAppError, userError } from "../../core/errors.ts";
 import { type NomadAllocation, readAllocation } from "../../scheduler/nomad/answers.ts";
 import { NomadClient } from "../../scheduler/nomad/client.ts";
+import { readLogs } from "../../scheduler/nomad/logs.ts";
 import { nomadConnection } from "../../scheduler/nomad/settings.ts";
 import { WORKER_NAME } from "../../scheduler/nomad/spec.ts";
+import { phaseOf } from "../../scheduler/nomad/worker-view.ts";
 import { EXIT, print, say } from "../output.ts";
 import { findRun } from "./find-run.ts";
 
 type Stream = "stdout" | "stderr";
+
+/** Between two looks at whether a worker still runs, milliseconds. */
+const LOOK_MS = 1_000;
 
 /** What the command line says. */
 export interface LogsArguments {
@@ -57,22 +62,44 @@ async function copy(
   allocation: NomadAllocation,
   stream: Stream,
   args: LogsArguments,
-  signal: AbortSignal,
+  interrupted: AbortSignal,
 ): Promise<boolean> {
-  const { tailBytes, follow } = args;
-  const position = tailBytes === 0 ? { origin: "start", offset: 0 } : { origin: "end", offset: tailBytes };
-  const query = { task: WORKER_NAME, type: stream, plain: true, follow, ...position };
   const lines = new LineSplitter((line) => print(render(allocation, stream, line, args.json)));
+  const ended = new AbortController();
+  const signal = AbortSignal.any([interrupted, ended.signal]);
+  const state = { pieces: 0 };
+  if (args.follow) void endAfter(client, allocation.ID, state, ended, signal);
   try {
-    const bytes = await client.stream({ path: `/v1/client/fs/logs/${allocation.ID}`, query, signal }, signal);
-    for await (const chunk of bytes) lines.add(chunk);
-    lines.end();
+    const query = { stream, tailBytes: args.tailBytes, follow: args.follow, signal };
+    for await (const { data } of readLogs(client, allocation.ID, WORKER_NAME, query, signal)) {
+      state.pieces++;
+      lines.add(data);
+    }
     return true;
   } catch (thrown) {
-    lines.end();
     if (signal.aborted) return true;
     say(`worker ${allocation.ID.slice(0, 8)} on ${allocation.NodeName}: ${toAppError(thrown).message}`);
     return false;
+  } finally {
+    ended.abort();
+    lines.end();
+  }
+}
+
+/** Nomad's client goes on to wait for output of a task that has ended: ends it once nothing has come for a while after the end. */
+async function endAfter(
+  client: NomadClient,
+  id: string,
+  state: { readonly pieces: number },
+  ended: AbortController,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let over = false; !signal.aborted; ) {
+    const before = state.pieces;
+    await systemClock.sleep(LOOK_MS, signal);
+    if (over && state.pieces === before) return ended.abort();
+    const answer = await client.call({ path: `/v1/allocation/${id}`, signal }).catch(() => undefined);
+    if (answer !== undefined) over = ["exited", "lost"].includes(phaseOf(readAllocation(answer.body)));
   }
 }
 
