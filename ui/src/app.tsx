@@ -20,6 +20,8 @@ import { tokenQuestion } from "./session.ts";
 import { readStored, writeStored } from "./storage.ts";
 import { useStore } from "./store.ts";
 
+const ClusterPage = lazy(() => import("./pages/cluster/page.tsx").then((module) => module.ClusterPage));
+const ClusterRunPage = lazy(() => import("./pages/cluster/run-page.tsx").then((module) => module.ClusterRunPage));
 const ConnectionWizardPage = lazy(() => import("./pages/connections/wizard.tsx").then((module) => module.ConnectionWizardPage));
 const EditorPage = lazy(() => import("./pages/editor/page.tsx").then((module) => module.EditorPage));
 const PipelinePage = lazy(() => import("./pages/pipeline/page.tsx").then((module) => module.PipelinePage));
@@ -38,6 +40,7 @@ const NAVIGATION: readonly {
     icon: "connections",
     pages: ["connections", "connection-gallery", "connection-wizard"],
   },
+  { to: paths.cluster(), label: "Cluster", icon: "cluster", pages: ["cluster", "cluster-run"] },
   { to: paths.settings, label: "Settings", icon: "settings", pages: ["settings"] },
 ];
 
@@ -109,6 +112,10 @@ function RoutedPage({ route }: { readonly route: Route }) {
       return <ConnectionGalleryPage />;
     case "connection-wizard":
       return <ConnectionWizardPage key={route.connector} connector={route.connector} />;
+    case "cluster":
+      return <ClusterPage tab={route.tab} />;
+    case "cluster-run":
+      return <ClusterRunPage key={`${route.job}/${route.run}`} job={route.job} run={route.run} tab={route.tab} />;
     case "settings":
       return <SettingsPage />;
     case "not-found":

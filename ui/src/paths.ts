@@ -11,6 +11,8 @@ export type Route =
   | { readonly page: "connections" }
   | { readonly page: "connection-gallery" }
   | { readonly page: "connection-wizard"; readonly connector: string }
+  | { readonly page: "cluster"; readonly tab: string | undefined }
+  | { readonly page: "cluster-run"; readonly job: string; readonly run: string; readonly tab: string | undefined }
   | { readonly page: "settings" }
   | { readonly page: "not-found" };
 
@@ -18,14 +20,19 @@ export type Route =
 export function parsePath(path: string): Route {
   const url = new URL(path, "http://wadi");
   const parts = url.pathname.split("/").filter((part) => part !== "");
-  const [first, second, third] = parts.map((part) => decodePart(part));
+  const [first, second, third, fourth] = parts.map((part) => decodePart(part));
+  const tab = url.searchParams.get("tab") ?? undefined;
+  if (first === "cluster" && second === undefined) return { page: "cluster", tab };
+  if (first === "cluster" && second === "runs" && third !== undefined && fourth !== undefined && parts.length === 4) {
+    return { page: "cluster-run", job: third, run: fourth, tab };
+  }
   if (parts.length > 3) return { page: "not-found" };
   if (first === undefined) return { page: "home" };
   if (first === "settings" && second === undefined) return { page: "settings" };
   if (first === "pipelines") {
     if (second === undefined) return { page: "pipelines" };
     if (second === "new") return { page: "editor", from: url.searchParams.get("from") ?? undefined };
-    return third === undefined ? { page: "pipeline", id: second, tab: url.searchParams.get("tab") ?? undefined } : { page: "not-found" };
+    return third === undefined ? { page: "pipeline", id: second, tab } : { page: "not-found" };
   }
   if (first === "connections") {
     if (second === undefined) return { page: "connections" };
@@ -53,5 +60,8 @@ export const paths = {
   connections: "/connections",
   connectionGallery: "/connections/new",
   connectionWizard: (connector: string) => `/connections/new/${encodeURIComponent(connector)}`,
+  cluster: (tab?: string) => (tab === undefined ? "/cluster" : `/cluster?tab=${encodeURIComponent(tab)}`),
+  clusterRun: (job: string, run: number, tab?: string) =>
+    `/cluster/runs/${encodeURIComponent(job)}/${run}${tab === undefined ? "" : `?tab=${encodeURIComponent(tab)}`}`,
   settings: "/settings",
 } as const;

@@ -12,6 +12,8 @@ describe("paths of the UI", () => {
     expect(parsePath(paths.pipeline("pl_1", "errors"))).to.deep.equal({ page: "pipeline", id: "pl_1", tab: "errors" });
     expect(parsePath(paths.connectionGallery)).to.deep.equal({ page: "connection-gallery" });
     expect(parsePath(paths.connectionWizard("single_file"))).to.deep.equal({ page: "connection-wizard", connector: "single_file" });
+    expect(parsePath(paths.cluster("nodes"))).to.deep.equal({ page: "cluster", tab: "nodes" });
+    expect(parsePath(paths.clusterRun("job_1", 7, "spec"))).to.deep.equal({ page: "cluster-run", job: "job_1", run: "7", tab: "spec" });
     expect(parsePath(paths.settings)).to.deep.equal({ page: "settings" });
   });
 

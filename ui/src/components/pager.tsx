@@ -12,6 +12,8 @@ export interface Pages {
   readonly number: number;
   next(after: string): void;
   previous(): void;
+  /** Back to the first page: another list is shown. */
+  reset(): void;
 }
 
 /** Starts at the first page. */
@@ -23,6 +25,7 @@ export function usePages(): Pages {
     number: cursors.length + 1,
     next: (after) => setCursors([...cursors, after]),
     previous: () => setCursors(cursors.slice(0, -1)),
+    reset: () => setCursors([]),
   };
 }
 

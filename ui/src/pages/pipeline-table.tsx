@@ -8,10 +8,11 @@ import { usePolled } from "../api/polling.ts";
 import type { Job, Pipeline } from "../api/types.ts";
 import { isTerminal, StateBadge } from "../components/badge.tsx";
 import { ButtonLink, IconButton } from "../components/button.tsx";
+import { ACTIONS, type Column, PagedTable, pageQuery } from "../components/data-table.tsx";
 import { FormDialog } from "../components/dialog.tsx";
-import { Empty, SkeletonRows } from "../components/empty.tsx";
+import { Empty } from "../components/empty.tsx";
 import { Note } from "../components/note.tsx";
-import { Pager, usePages } from "../components/pager.tsx";
+import { usePages } from "../components/pager.tsx";
 import { showToast } from "../components/toast.tsx";
 import { formatCount, formatDuration, formatTime } from "../format.ts";
 import { paths } from "../paths.ts";
@@ -19,12 +20,19 @@ import { Link, navigate } from "../router.tsx";
 
 const LIST_MS = 5000;
 const PAGE_ROWS = 10;
+const COLUMNS: readonly Column[] = [
+  { label: "Name" },
+  { label: "State", class: "hide-phone" },
+  { label: "Created", class: "hide-phone" },
+  { label: "Runtime", class: "hide-phone" },
+  { label: "Tasks", class: "right hide-phone" },
+  ACTIONS,
+];
 
 /** The table; `jobs` has the states, absent while they are not known. */
 export function PipelineTable({ jobs }: { readonly jobs: readonly Job[] | undefined }) {
   const pages = usePages();
-  const query = new URLSearchParams({ limit: String(PAGE_ROWS), ...(pages.after === undefined ? {} : { starting_after: pages.after }) });
-  const { data, error, refresh } = usePolled<Page<Pipeline>>(`/pipelines?${query}`, LIST_MS);
+  const { data, error, refresh } = usePolled<Page<Pipeline>>(`/pipelines?${pageQuery(pages, PAGE_ROWS)}`, LIST_MS);
   const [doomed, setDoomed] = useState<Pipeline>();
   const byPipeline = new Map((jobs ?? []).map((job) => [job.pipeline_id, job]));
   if (data !== undefined && data.data.length === 0 && pages.isFirst) return <NoPipelines />;
@@ -35,32 +43,14 @@ export function PipelineTable({ jobs }: { readonly jobs: readonly Job[] | undefi
           <Note tone="bad">{error.message}</Note>
         </div>
       )}
-      <div class="table-wrap">
-        <table class="table">
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th class="hide-phone">State</th>
-              <th class="hide-phone">Created</th>
-              <th class="hide-phone">Runtime</th>
-              <th class="right hide-phone">Tasks</th>
-              <th>
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {data === undefined ? (
-              <SkeletonRows rows={4} columns={6} />
-            ) : (
-              data.data.map((pipeline) => (
-                <PipelineRow key={pipeline.id} pipeline={pipeline} job={byPipeline.get(pipeline.id)} onDelete={() => setDoomed(pipeline)} />
-              ))
-            )}
-          </tbody>
-        </table>
-      </div>
-      <Pager pages={pages} hasMore={data?.has_more ?? false} last={data?.data.at(-1)?.id} />
+      <PagedTable
+        columns={COLUMNS}
+        page={data}
+        pages={pages}
+        row={(pipeline) => (
+          <PipelineRow key={pipeline.id} pipeline={pipeline} job={byPipeline.get(pipeline.id)} onDelete={() => setDoomed(pipeline)} />
+        )}
+      />
       {doomed !== undefined && (
         <DeleteDialog pipeline={doomed} job={byPipeline.get(doomed.id)} onClose={() => setDoomed(undefined)} onDeleted={refresh} />
       )}

@@ -8,10 +8,11 @@ import { usePolled } from "../../api/polling.ts";
 import type { ConnectionTable } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ButtonLink, IconButton } from "../../components/button.tsx";
+import { ACTIONS, type Column, PagedTable, pageQuery } from "../../components/data-table.tsx";
 import { FormDialog } from "../../components/dialog.tsx";
-import { Empty, SkeletonRows } from "../../components/empty.tsx";
+import { Empty } from "../../components/empty.tsx";
 import { Note } from "../../components/note.tsx";
-import { Pager, usePages } from "../../components/pager.tsx";
+import { usePages } from "../../components/pager.tsx";
 import { useTitle } from "../../components/title.ts";
 import { showToast } from "../../components/toast.tsx";
 import { formatTime, plural } from "../../format.ts";
@@ -20,13 +21,21 @@ import { TableDialog } from "./table-dialog.tsx";
 
 const LIST_MS = 5000;
 const PAGE_ROWS = 20;
+const COLUMNS: readonly Column[] = [
+  { label: "Name" },
+  { label: "Connector" },
+  { label: "Use" },
+  { label: "Format", class: "hide-phone" },
+  { label: "Created", class: "hide-phone" },
+  { label: "Pipelines", class: "right hide-phone" },
+  ACTIONS,
+];
 
 /** The page. */
 export function ConnectionsPage() {
   useTitle("Connections");
   const pages = usePages();
-  const query = new URLSearchParams({ limit: String(PAGE_ROWS), ...(pages.after === undefined ? {} : { starting_after: pages.after }) });
-  const { data, refresh } = usePolled<Page<ConnectionTable>>(`/connection_tables?${query}`, LIST_MS);
+  const { data, refresh } = usePolled<Page<ConnectionTable>>(`/connection_tables?${pageQuery(pages, PAGE_ROWS)}`, LIST_MS);
   const [shown, setShown] = useState<ConnectionTable>();
   const [doomed, setDoomed] = useState<ConnectionTable>();
   const create = (
@@ -47,35 +56,12 @@ export function ConnectionsPage() {
             A connection is a table that every pipeline can read or write by its name: files now, streams and stores as connectors come.
           </Empty>
         ) : (
-          <>
-            <div class="table-wrap">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>Connector</th>
-                    <th>Use</th>
-                    <th class="hide-phone">Format</th>
-                    <th class="hide-phone">Created</th>
-                    <th class="right hide-phone">Pipelines</th>
-                    <th>
-                      <span class="visually-hidden">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {data === undefined ? (
-                    <SkeletonRows rows={4} columns={7} />
-                  ) : (
-                    data.data.map((table) => (
-                      <TableRow key={table.id} table={table} onShow={() => setShown(table)} onDelete={() => setDoomed(table)} />
-                    ))
-                  )}
-                </tbody>
-              </table>
-            </div>
-            <Pager pages={pages} hasMore={data?.has_more ?? false} last={data?.data.at(-1)?.id} />
-          </>
+          <PagedTable
+            columns={COLUMNS}
+            page={data}
+            pages={pages}
+            row={(table) => <TableRow key={table.id} table={table} onShow={() => setShown(table)} onDelete={() => setDoomed(table)} />}
+          />
         )}
       </section>
       {shown !== undefined && <TableDialog table={shown} onClose={() => setShown(undefined)} />}

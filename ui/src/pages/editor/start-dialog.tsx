@@ -7,6 +7,7 @@ import type { Pipeline } from "../../api/types.ts";
 import { FormDialog } from "../../components/dialog.tsx";
 import { TextField } from "../../components/field.tsx";
 import { Note } from "../../components/note.tsx";
+import { RunSettingsFields, useRunSettings } from "../../components/run-settings.tsx";
 import { paths } from "../../paths.ts";
 import { navigate } from "../../router.tsx";
 import { type Draft, EMPTY_DRAFT, saveDraft } from "./draft.ts";
@@ -23,59 +24,21 @@ interface StartDialogProps {
 /** The dialog. */
 export function StartDialog({ draft, from, suggestedName, hasErrors, onClose }: StartDialogProps) {
   const [name, setName] = useState(suggestedName);
-  const [parallelism, setParallelism] = useState("1");
-  const [interval, setInterval] = useState("10");
-  const parallelismError = wholeNumberError(parallelism, 1, 4096);
-  const intervalError = wholeNumberError(interval, 1, 86_400);
+  const settings = useRunSettings(1, 10);
   const create = async () => {
     const pipeline = await request<Pipeline>("/pipelines", {
       method: "POST",
-      body: {
-        name: name.trim(),
-        query: draft.query,
-        udfs: udfsOf(draft),
-        parallelism: Number(parallelism),
-        checkpoint_interval_micros: Number(interval) * 1_000_000,
-      },
+      body: { name: name.trim(), query: draft.query, udfs: udfsOf(draft), ...settings.body },
     });
     saveDraft(from, EMPTY_DRAFT);
     navigate(paths.pipeline(pipeline.id));
   };
-  const isComplete = name.trim() !== "" && parallelismError === undefined && intervalError === undefined;
+  const isComplete = name.trim() !== "" && settings.isValid;
   return (
     <FormDialog title="Start pipeline" submit="Start" disabled={!isComplete} onClose={onClose} onSubmit={create}>
       {hasErrors && <Note tone="warn">The query has errors; the cluster will refuse it as it is.</Note>}
       <TextField label="Name" value={name} onText={setName} required maxLength={255} autoFocus placeholder="orders-by-minute" />
-      <div class="field-pair">
-        <TextField
-          label="Parallelism"
-          hint="Subtasks of every operator."
-          type="number"
-          min={1}
-          max={4096}
-          value={parallelism}
-          error={parallelismError}
-          onText={setParallelism}
-        />
-        <TextField
-          label="Checkpoint every"
-          hint="Seconds; what a failure can make it do again."
-          type="number"
-          min={1}
-          max={86_400}
-          value={interval}
-          error={intervalError}
-          onText={setInterval}
-        />
-      </div>
+      <RunSettingsFields settings={settings} />
     </FormDialog>
   );
-}
-
-/** What is wrong with a number that was typed, if anything is. */
-export function wholeNumberError(text: string, min: number, max: number): string | undefined {
-  const value = Number(text);
-  return text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max
-    ? undefined
-    : `A whole number from ${min} to ${max}.`;
 }

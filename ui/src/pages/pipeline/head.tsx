@@ -7,15 +7,14 @@ import type { Job, Pipeline } from "../../api/types.ts";
 import { isTerminal, StateBadge } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
 import { FormDialog } from "../../components/dialog.tsx";
-import { TextField } from "../../components/field.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Menu } from "../../components/menu.tsx";
 import { Note } from "../../components/note.tsx";
+import { RunSettingsFields, useRunSettings } from "../../components/run-settings.tsx";
 import { showToast } from "../../components/toast.tsx";
 import { formatAgo, formatDuration } from "../../format.ts";
 import { paths } from "../../paths.ts";
 import { Link, navigate } from "../../router.tsx";
-import { wholeNumberError } from "../editor/start-dialog.tsx";
 
 interface HeadProps {
   readonly pipeline: Pipeline;
@@ -124,40 +123,14 @@ interface ActionDialogProps {
 }
 
 function EditDialog({ pipeline, onClose, onDone }: ActionDialogProps) {
-  const [parallelism, setParallelism] = useState(String(pipeline.parallelism));
-  const [interval, setInterval] = useState(String(pipeline.checkpoint_interval_micros / 1_000_000));
-  const parallelismError = wholeNumberError(parallelism, 1, 4096);
-  const intervalError = wholeNumberError(interval, 1, 86_400);
+  const settings = useRunSettings(pipeline.parallelism, pipeline.checkpoint_interval_micros / 1_000_000);
   const save = async () => {
-    const body = { parallelism: Number(parallelism), checkpoint_interval_micros: Number(interval) * 1_000_000 };
-    await request(`/pipelines/${pipeline.id}`, { method: "PATCH", body });
+    await request(`/pipelines/${pipeline.id}`, { method: "PATCH", body: settings.body });
     onDone();
   };
-  const isWrong = parallelismError !== undefined || intervalError !== undefined;
   return (
-    <FormDialog title={`Edit ${pipeline.name}`} submit="Save" disabled={isWrong} onClose={onClose} onSubmit={save}>
-      <div class="field-pair">
-        <TextField
-          label="Parallelism"
-          type="number"
-          min={1}
-          max={4096}
-          value={parallelism}
-          error={parallelismError}
-          onText={setParallelism}
-          autoFocus
-        />
-        <TextField
-          label="Checkpoint every"
-          hint="Seconds."
-          type="number"
-          min={1}
-          max={86_400}
-          value={interval}
-          error={intervalError}
-          onText={setInterval}
-        />
-      </div>
+    <FormDialog title={`Edit ${pipeline.name}`} submit="Save" disabled={!settings.isValid} onClose={onClose} onSubmit={save}>
+      <RunSettingsFields settings={settings} autoFocus />
       <p class="muted small">
         A running pipeline takes a checkpoint, moves its state and goes on with the new parallelism; no row is lost.
       </p>

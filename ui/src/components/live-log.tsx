@@ -1,0 +1,145 @@
+/**
+ * A worker's log that grows while one looks: found by text, by level, followed or held. Of a failed worker, the last words that were kept stand
+ * there at once.
+ */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ApiError, messageOf } from "../api/client.ts";
+import { readEvents } from "../api/event-stream.ts";
+import type { LogLines } from "../api/types.ts";
+import { isLineWanted, LOG_LEVELS, type LogLevel, type LogLine, readLogLine } from "../log-lines.ts";
+import { Dialog } from "./dialog.tsx";
+import { Note } from "./note.tsx";
+
+/** Lines that are kept; the oldest go. */
+const MOST_LINES = 5_000;
+const AGAIN_MS = 2_000;
+
+type Stream = "stderr" | "stdout";
+
+interface LiveLogProps {
+  /** `last_words`: its last lines, if it has failed. */
+  readonly worker: { readonly id: string; readonly last_words: string | null };
+  onClose(): void;
+}
+
+/** The dialog. */
+export function LiveLog({ worker, onClose }: LiveLogProps) {
+  const [stream, setStream] = useState<Stream>("stderr");
+  const [wanted, setWanted] = useState("");
+  const [least, setLeast] = useState<LogLevel>();
+  const [follow, setFollow] = useState(true);
+  const { lines, problem, ended } = useLog(worker.id, stream);
+  const words = stream === "stderr" ? worker.last_words : null;
+  const known = useMemo(() => (lines.length === 0 && words !== null ? words.split("\n").map(readLogLine) : lines), [lines, words]);
+  const shown = useMemo(() => known.filter((line) => isLineWanted(line, wanted, least)), [known, wanted, least]);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (follow && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
+  }, [shown, follow]);
+  return (
+    <Dialog title={`Log of ${worker.id}`} wide onClose={onClose}>
+      <div class="dialog-body log-dialog">
+        <div class="filter-row log-filters">
+          <input
+            class="input"
+            type="search"
+            aria-label="Find lines"
+            placeholder="Find lines"
+            value={wanted}
+            onInput={(event) => setWanted(event.currentTarget.value)}
+          />
+          <select
+            class="input"
+            aria-label="Level"
+            value={least ?? ""}
+            onChange={(event) => setLeast(LOG_LEVELS.find((level) => level === event.currentTarget.value))}
+          >
+            <option value="">All levels</option>
+            {LOG_LEVELS.slice(0, 3).map((level) => (
+              <option key={level} value={level}>
+                {level === "error" ? "Errors" : level === "warn" ? "Warnings and worse" : "Info and worse"}
+              </option>
+            ))}
+          </select>
+          <select
+            class="input"
+            aria-label="Stream"
+            value={stream}
+            onChange={(event) => setStream(event.currentTarget.value === "stdout" ? "stdout" : "stderr")}
+          >
+            <option value="stderr">stderr</option>
+            <option value="stdout">stdout</option>
+          </select>
+          <label class="check">
+            <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
+            Follow
+          </label>
+        </div>
+        {problem !== undefined && <Note tone={words === null ? "bad" : "warn"}>{problem}</Note>}
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
+        <div class="log-text log-lines" ref={box} role="log" aria-label="Lines" aria-live="off" tabIndex={0}>
+          {shown.map((line, i) => (
+            <div key={i} data-level={line.level}>
+              {line.text}
+            </div>
+          ))}
+          {shown.length === 0 && (
+            <span class="muted">
+              {known.length > 0 ? "No line is like that" : ended || problem !== undefined ? "No lines" : "Asking for the log…"}
+            </span>
+          )}
+        </div>
+        <div class="muted small num log-foot">
+          {shown.length === known.length ? `${known.length} lines` : `${shown.length} of ${known.length} lines`}
+          {ended ? ", the worker has ended" : ""}
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Lines of the worker's stream as they come. A stream that breaks is taken up behind its last event. */
+function useLog(worker: string, stream: Stream) {
+  const [lines, setLines] = useState<readonly LogLine[]>([]);
+  const [problem, setProblem] = useState<string>();
+  const [ended, setEnded] = useState(false);
+  useEffect(() => {
+    const abort = new AbortController();
+    let last: string | undefined;
+    setLines([]);
+    setProblem(undefined);
+    setEnded(false);
+    const read = async (): Promise<boolean> => {
+      let over = false;
+      const path = `/scheduler/workers/${encodeURIComponent(worker)}/logs?stream=${stream}`;
+      await readEvents(path, { signal: abort.signal, lastEventId: last }, ({ id, event, data }) => {
+        last = id ?? last;
+        if (event === "message") {
+          const fresh = (JSON.parse(data) as LogLines).lines.map(readLogLine);
+          setLines((old) => [...old, ...fresh].slice(-MOST_LINES));
+          return;
+        }
+        over = true;
+        const { message, error } = JSON.parse(data) as { readonly message?: string; readonly error?: string };
+        setProblem(message || error || undefined);
+        setEnded(event === "end");
+      });
+      return over;
+    };
+    const run = async () => {
+      while (!abort.signal.aborted) {
+        try {
+          if (await read()) return;
+        } catch (error) {
+          if (abort.signal.aborted) return;
+          setProblem(messageOf(error));
+          if (error instanceof ApiError && error.status >= 400 && error.status < 500) return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    };
+    void run();
+    return () => abort.abort();
+  }, [worker, stream]);
+  return { lines, problem, ended };
+}
