@@ -241,6 +241,9 @@ export interface WorkerLauncher {
   /** Workers that an earlier process of this scheduler launched and that still run, found by its record. Empty if none can outlive it. */
   adopt(): Promise<readonly { readonly launch: Omit<WorkerLaunch, "runToken">; readonly worker: LaunchedWorker }[]>;
 
+  /** Workers that were launched before and have ended while nobody watched, each told once; absent: there can be none. */
+  departed?(): Promise<readonly { readonly launch: Omit<WorkerLaunch, "runToken">; readonly exit: WorkerExit }[]>;
+
   /** How workers are started here, for people: one command line without secrets, or a sentence. */
   describe(launch: Omit<WorkerLaunch, "runToken" | "worker">): string;
 

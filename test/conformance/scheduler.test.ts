@@ -1,6 +1,7 @@
 /** Schedulers against their contract. */
 import { EmbeddedStage } from "../support/embedded-stage.ts";
 import { MemoryCluster, MemoryScheduler } from "../support/memory-scheduler.ts";
+import { NodeStage } from "../support/node-stage.ts";
 import { ProcessStage } from "../support/process-stage.ts";
 import { conformsToScheduler } from "../support/scheduler-conformance.ts";
 
@@ -25,4 +26,9 @@ describe("scheduler of processes", function () {
 describe("scheduler of threads", function () {
   this.timeout(30_000);
   conformsToScheduler(async () => new EmbeddedStage());
+});
+
+describe("scheduler of nodes", function () {
+  this.timeout(30_000);
+  conformsToScheduler(async () => new NodeStage());
 });

@@ -78,6 +78,20 @@ export class ProcessLauncher implements WorkerLauncher {
     });
   }
 
+  /** Their token is still there: whoever sees an end takes it away. */
+  async departed(): Promise<readonly { readonly launch: RecordedLaunch; readonly exit: WorkerExit }[]> {
+    return this.#folders.list().flatMap(({ launch, process: identity }) => {
+      const { worker } = launch;
+      if (this.#alive.has(worker) || !this.#folders.hasToken(worker)) return [];
+      // Without a process it was never started: whoever asks for it again gets it.
+      if (identity === undefined || isRunning(identity)) return [];
+      const [outputFile, logFile] = [this.#folders.outputFile(worker), this.#folders.logFile(worker)];
+      const unseen = { code: undefined, signal: undefined, oomKilled: false, killed: false };
+      this.#folders.retire(worker, (name) => this.#alive.has(name));
+      return [{ launch, exit: describeExit({ ...unseen, outputFile, logFile }) }];
+    });
+  }
+
   describe({ slots, environment }: DescribedLaunch): string {
     const { program, args } = this.#options.command;
     const variables = Object.entries({ ...environment, WADI_TASK_SLOTS: String(slots) }).map(([name, value]) => `${name}=${value}`);

@@ -60,6 +60,11 @@ export class WorkerFolders {
     return existsSync(this.path(worker));
   }
 
+  /** Whether its end has not been seen yet: the token goes with the process. */
+  hasToken(worker: string): boolean {
+    return existsSync(this.tokenFile(worker));
+  }
+
   tokenFile(worker: string): string {
     return join(this.path(worker), "token");
   }
