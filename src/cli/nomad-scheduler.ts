@@ -25,7 +25,12 @@ export function nomadScheduler(config: Config, logger: Logger): NomadScheduler {
     random: systemRandom,
     logger,
   });
-  scheduler.useIdentities((parts) => new NomadIdentities({ ...parts, clock: systemClock, logger }));
+  scheduler.useIdentities((parts) => {
+    const identities = new NomadIdentities({ ...parts, clock: systemClock, logger });
+    // Nomad may be away when the first worker comes.
+    void identities.warmUp();
+    return identities;
+  });
   return scheduler;
 }
 

@@ -77,7 +77,11 @@ export class ClusterState {
   /** Rows up to the first complete look are old news, except those of runs that were started here. */
   #settled = false;
   #baseline = 0;
-  readonly #own = new Set<string>();
+  /** Of the last complete list of allocations: one that is older and not known is gone. */
+  #listedIndex = 0;
+  #listedJobsIndex = 0;
+  /** Index of the registration, by Nomad job. */
+  readonly #own = new Map<string, number>();
 
   constructor(options: ClusterStateOptions) {
     this.#options = options;
@@ -133,22 +137,31 @@ export class ClusterState {
 
   /** A run that this process has just started: everything of it is news. */
   started(run: KnownRun): void {
-    this.#own.add(run.id);
+    this.#own.set(run.id, run.index);
     this.#putRun(run);
+  }
+
+  /** A run that this process has just stopped. */
+  stopped(id: string): void {
+    const run = this.#runs.get(id);
+    if (run !== undefined) this.#runs.set(id, { ...run, stopped: true });
+    this.#waiting.delete(id);
   }
 
   /** A complete list of our jobs as of `index`. */
   setJobs(rows: readonly NomadJobState[], index: number): readonly SchedulerEvent[] {
     const listed = new Set(rows.map(({ ID }) => ID));
     for (const known of this.runs) if (!listed.has(known.id) && known.index <= index) this.#dropRun(known.id);
-    return rows.flatMap((row) => this.putJob(row));
+    this.#listedJobsIndex = index;
+    return rows.flatMap((row) => this.putJob(row, true));
   }
 
-  /** A job. */
-  putJob(row: NomadJobState): readonly SchedulerEvent[] {
+  /** A job; `listed` as with allocations. */
+  putJob(row: NomadJobState, listed = false): readonly SchedulerEvent[] {
     const meta = row.ID.startsWith(JOB_PREFIX) ? runOfMeta(row.Meta, this.#options.clusterId) : undefined;
     const known = this.#runs.get(row.ID);
     if (meta === undefined || (known !== undefined && known.index > row.ModifyIndex)) return [];
+    if (known === undefined && !listed && row.ModifyIndex <= this.#listedJobsIndex) return [];
     this.#putRun({
       id: row.ID,
       name: row.Name,
@@ -174,15 +187,16 @@ export class ClusterState {
     const listed = new Set(rows.map(({ ID }) => ID));
     const candidates = nomadJob === undefined ? [...this.#allocations.values()].map(({ row }) => row) : this.allocations(nomadJob);
     const gone = candidates.filter((row) => !listed.has(row.ID) && row.ModifyIndex <= index);
-    return [...gone.flatMap((row) => this.#forget(row)), ...rows.flatMap((row) => this.putAllocation(row))];
+    if (nomadJob === undefined) this.#listedIndex = index;
+    return [...gone.flatMap((row) => this.#forget(row)), ...rows.flatMap((row) => this.putAllocation(row, true))];
   }
 
-  /** An allocation. */
-  putAllocation(row: NomadAllocation): readonly SchedulerEvent[] {
+  /** An allocation; `listed` by Nomad, or of an event that may be older than what is known of all. */
+  putAllocation(row: NomadAllocation, listed = false): readonly SchedulerEvent[] {
     if (!row.JobID.startsWith(JOB_PREFIX)) return [];
     const known = this.#allocations.get(row.ID);
     if (known !== undefined && known.row.ModifyIndex >= row.ModifyIndex) return [];
-    if (known === undefined && this.#settled && row.ModifyIndex <= this.#baseline) return [];
+    if (known === undefined && !listed && row.ModifyIndex <= this.#listedIndex) return [];
     const old = !this.#isNews(row);
     const fresh = known ?? { told: undefined, exitTold: old && phaseOf(row) === "exited", newestEvent: old ? newestEvent(row) : 0 };
     this.#allocations.set(row.ID, { ...fresh, row });
@@ -243,10 +257,12 @@ export class ClusterState {
     for (const [id, node] of this.#nodes) this.#nodes.set(id, { ...node, ModifyIndex: 0 });
     this.#failures.clear();
     this.#baseline = 0;
+    this.#listedIndex = 0;
+    this.#listedJobsIndex = 0;
   }
 
   #isNews({ JobID, ModifyIndex }: { readonly JobID: string; readonly ModifyIndex: number }): boolean {
-    return this.#own.has(JobID) || (this.#settled && ModifyIndex > this.#baseline);
+    return ModifyIndex >= (this.#own.get(JobID) ?? Number.POSITIVE_INFINITY) || (this.#settled && ModifyIndex > this.#baseline);
   }
 
   #putRun(run: KnownRun): void {

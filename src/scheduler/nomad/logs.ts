@@ -2,6 +2,7 @@
  * A worker's output from Nomad's client: concatenated JSON objects without a separator, each a piece in base64. An interrupted stream is taken
  * up where it was. Nomad's own offset is the position after a piece within one file of the rotated ones.
  */
+import type { Clock } from "../../core/clock.ts";
 import { externalError, toAppError } from "../../core/errors.ts";
 import type { LogPiece, LogQuery } from "../view.ts";
 import type { NomadClient } from "./client.ts";
@@ -16,6 +17,8 @@ interface Frame {
 
 /** A followed stream that breaks is taken up again so often in a row without a new byte. */
 const ATTEMPTS = 3;
+/** Between two looks at whether a followed task still runs, milliseconds. */
+const QUIET_MS = 1_500;
 const ALLOCATION_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** See `Scheduler.logs`. */
@@ -24,7 +27,7 @@ export async function* readLogs(
   allocation: string,
   task: string,
   query: LogQuery,
-  over: AbortSignal,
+  { clock, over }: { readonly clock: Clock; readonly over: AbortSignal },
 ): AsyncIterable<LogPiece> {
   if (!ALLOCATION_ID.test(allocation)) throw externalError("not-found", `Nomad has no allocation "${allocation}"`, { retry: "never" });
   const signal = AbortSignal.any([query.signal, over]);
@@ -34,9 +37,13 @@ export async function* readLogs(
   let failures = 0;
   while (!signal.aborted) {
     const where = position === undefined ? startOf(query) : { origin: "start", offset: position };
-    const path = `/v1/client/fs/logs/${allocation}`;
+    const quiet = new AbortController();
+    const ended = AbortSignal.any([signal, quiet.signal]);
+    // Nomad 2.0 keeps a followed stream open after the task has ended.
+    if (follow) void endWhenQuiet({ client, clock, allocation, quiet, ended, position: () => position });
     try {
-      const bytes = await client.stream({ path, query: { task, type: query.stream, follow, ...where } }, signal);
+      const path = `/v1/client/fs/logs/${allocation}`;
+      const bytes = await client.stream({ path, query: { task, type: query.stream, follow, ...where } }, ended);
       for await (const frame of framesOf(bytes)) {
         const data = Buffer.from(frame.Data ?? "", "base64");
         if (data.length === 0) continue;
@@ -48,11 +55,34 @@ export async function* readLogs(
       }
       if (!follow || !(await isAlive(client, allocation))) return;
     } catch (thrown) {
-      if (signal.aborted) return;
+      if (ended.aborted) return;
       const error = toAppError(thrown);
       failures += 1;
       if (error.code !== "connection-lost" || !follow || failures >= ATTEMPTS) throw clientError(error.message, error.code, thrown);
+    } finally {
+      quiet.abort();
     }
+  }
+}
+
+interface Following {
+  readonly client: NomadClient;
+  readonly clock: Clock;
+  readonly allocation: string;
+  readonly quiet: AbortController;
+  readonly ended: AbortSignal;
+  readonly position: () => number | undefined;
+}
+
+/** Ends a followed stream once the task has ended and nothing came for a while. */
+async function endWhenQuiet({ client, clock, allocation, quiet, ended, position }: Following): Promise<void> {
+  let before = position();
+  let over = false;
+  while (!ended.aborted) {
+    await clock.sleep(QUIET_MS, ended);
+    if (over && position() === before) return quiet.abort();
+    before = position();
+    over = !ended.aborted && !(await isAlive(client, allocation).catch(() => true));
   }
 }
 

@@ -205,7 +205,7 @@ export class NomadScheduler implements Scheduler {
 
   logs(handle: string, query: LogQuery): AsyncIterable<LogPiece> {
     this.#check();
-    return readLogs(this.#client, handle, WORKER_NAME, query, this.#over.signal);
+    return readLogs(this.#client, handle, WORKER_NAME, query, { clock: this.#options.clock, over: this.#over.signal });
   }
 
   async view(): Promise<SchedulerView> {
@@ -259,8 +259,7 @@ export class NomadScheduler implements Scheduler {
   /** Ends a Nomad job and destroys the run's variable. */
   async #end(id: string): Promise<void> {
     await this.#jobs.deregister(id);
-    const run = this.#state.run(id);
-    if (run !== undefined) this.#state.started({ ...run, stopped: true });
+    this.#state.stopped(id);
     await this.#jobs.removeVariable(id);
   }
 
@@ -268,7 +267,7 @@ export class NomadScheduler implements Scheduler {
   async #look(id: string): Promise<void> {
     this.#looked.set(id, this.#options.clock.elapsedMs());
     const { job, allocations, index } = await this.#jobs.look(id);
-    if (job !== undefined) this.#tell(this.#state.putJob(job));
+    if (job !== undefined) this.#tell(this.#state.putJob(job, true));
     this.#tell(this.#state.setAllocations(allocations, index, id));
   }
 

@@ -50,6 +50,8 @@ export class NomadWatch {
   /** Whether the token may read nodes. */
   #nodes = true;
   #refusals = 0;
+  /** Lines that came before the first complete look: only with it can old news be told from new. */
+  #early: string[] = [];
 
   constructor(options: NomadWatchOptions) {
     this.#options = options;
@@ -217,6 +219,7 @@ export class NomadWatch {
     this.#syncedAtMs = Number(clock.nowNs() / NS_PER_MS);
     if (first) events.push(...state.settle(allocations.index));
     tell(events);
+    for (const line of this.#early.splice(0)) this.#applyLine(line);
     onSynced();
   }
 
@@ -239,6 +242,7 @@ export class NomadWatch {
   }
 
   #applyLine(line: string): void {
+    if (this.#syncedAtMs === undefined) return void this.#early.push(line);
     const { state, tell, logger } = this.#options;
     const { Events: events = [] } = JSON.parse(line) as { readonly Events?: readonly StreamEvent[] | null };
     for (const event of events ?? []) {
