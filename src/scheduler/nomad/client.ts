@@ -50,7 +50,8 @@ const MAX_SOCKETS = 16;
 /** See the file's comment. */
 export class NomadClient {
   readonly #connection: NomadConnection;
-  readonly #clock: Clock;
+  /** Whose time its waits are. */
+  readonly clock: Clock;
   readonly #agents: readonly { readonly url: string; readonly shown: string; readonly agent: HttpAgent | HttpsAgent }[];
   /** Of `#agents`: the one that answered last. */
   #current = 0;
@@ -60,7 +61,7 @@ export class NomadClient {
   /** Throws `invalid-config` if a file of the TLS settings cannot be read. */
   constructor(connection: NomadConnection, clock: Clock) {
     this.#connection = connection;
-    this.#clock = clock;
+    this.clock = clock;
     this.#agents = makeAgents(connection);
   }
 
@@ -124,7 +125,7 @@ export class NomadClient {
     const over = new AbortController();
     const done = new AbortController();
     const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
-    void this.#clock.sleep(timeoutMs, done.signal).then(() => over.abort());
+    void this.clock.sleep(timeoutMs, done.signal).then(() => over.abort());
     try {
       return await work(call.signal === undefined ? over.signal : AbortSignal.any([over.signal, call.signal]));
     } catch (thrown) {

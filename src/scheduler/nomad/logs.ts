@@ -2,7 +2,6 @@
  * A worker's output from Nomad's client: concatenated JSON objects without a separator, each a piece in base64. An interrupted stream is taken
  * up where it was. Nomad's own offset is the position after a piece within one file of the rotated ones.
  */
-import type { Clock } from "../../core/clock.ts";
 import { externalError, toAppError } from "../../core/errors.ts";
 import type { LogPiece, LogQuery } from "../view.ts";
 import type { NomadClient } from "./client.ts";
@@ -27,7 +26,7 @@ export async function* readLogs(
   allocation: string,
   task: string,
   query: LogQuery,
-  { clock, over }: { readonly clock: Clock; readonly over: AbortSignal },
+  over: AbortSignal,
 ): AsyncIterable<LogPiece> {
   if (!ALLOCATION_ID.test(allocation)) throw externalError("not-found", `Nomad has no allocation "${allocation}"`, { retry: "never" });
   const signal = AbortSignal.any([query.signal, over]);
@@ -40,7 +39,7 @@ export async function* readLogs(
     const quiet = new AbortController();
     const ended = AbortSignal.any([signal, quiet.signal]);
     // Nomad 2.0 keeps a followed stream open after the task has ended.
-    if (follow) void endWhenQuiet({ client, clock, allocation, quiet, ended, position: () => position });
+    if (follow) void endWhenQuiet({ client, allocation, quiet, ended, position: () => position });
     try {
       const path = `/v1/client/fs/logs/${allocation}`;
       const bytes = await client.stream({ path, query: { task, type: query.stream, follow, ...where } }, ended);
@@ -67,7 +66,6 @@ export async function* readLogs(
 
 interface Following {
   readonly client: NomadClient;
-  readonly clock: Clock;
   readonly allocation: string;
   readonly quiet: AbortController;
   readonly ended: AbortSignal;
@@ -75,11 +73,11 @@ interface Following {
 }
 
 /** Ends a followed stream once the task has ended and nothing came for a while. */
-async function endWhenQuiet({ client, clock, allocation, quiet, ended, position }: Following): Promise<void> {
+async function endWhenQuiet({ client, allocation, quiet, ended, position }: Following): Promise<void> {
   let before = position();
   let over = false;
   while (!ended.aborted) {
-    await clock.sleep(QUIET_MS, ended);
+    await client.clock.sleep(QUIET_MS, ended);
     if (over && position() === before) return quiet.abort();
     before = position();
     over = !ended.aborted && !(await isAlive(client, allocation).catch(() => true));

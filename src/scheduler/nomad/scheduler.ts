@@ -205,7 +205,7 @@ export class NomadScheduler implements Scheduler {
 
   logs(handle: string, query: LogQuery): AsyncIterable<LogPiece> {
     this.#check();
-    return readLogs(this.#client, handle, WORKER_NAME, query, { clock: this.#options.clock, over: this.#over.signal });
+    return readLogs(this.#client, handle, WORKER_NAME, query, this.#over.signal);
   }
 
   async view(): Promise<SchedulerView> {
