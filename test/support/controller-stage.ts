@@ -93,8 +93,13 @@ export class ControllerStage {
         return stopped;
       },
     };
+    try {
+      await Promise.race([controller.listening, over]);
+    } catch (error) {
+      await db.destroy();
+      throw error;
+    }
     this.#running.push(running);
-    await controller.listening;
     return running;
   }
 

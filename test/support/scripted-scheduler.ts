@@ -4,13 +4,15 @@ import { makeId } from "../../src/core/ids.ts";
 import { Prng } from "../../src/core/prng.ts";
 import type { RunKey, RunSpec, StartOutcome, StopMode } from "../../src/scheduler/scheduler.ts";
 import { MemoryCluster, MemoryScheduler } from "./memory-scheduler.ts";
-import { ScriptedWorker } from "./scripted-worker.ts";
+import { type ScriptedProof, ScriptedWorker } from "./scripted-worker.ts";
 
 /** The outside system with its workers. */
 export class ScriptedCluster extends MemoryCluster {
   readonly workers: ScriptedWorker[] = [];
   /** Workers come up only while this is true. */
   placing = true;
+  /** What the worker with a handle shows. */
+  proofOf: (spec: RunSpec, handle: string) => ScriptedProof = () => ({});
   readonly #random = new Prng(1);
 
   /** Workers that run. */
@@ -31,7 +33,7 @@ export class ScriptedCluster extends MemoryCluster {
     for (const { handle, slots } of own) {
       const exit = (code: number) =>
         this.exit(handle, { code, signal: undefined, outOfMemory: false, reason: code === 0 ? "" : "it died" });
-      this.workers.push(new ScriptedWorker(makeId("worker", this.#random), handle, slots, spec, exit));
+      this.workers.push(new ScriptedWorker(makeId("worker", this.#random), handle, slots, spec, exit, this.proofOf(spec, handle)));
     }
   }
 

@@ -4,8 +4,11 @@
  */
 import { encodeReport, MANIFEST_VERSION } from "../../src/checkpoint/manifest-codec.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import type { AppError } from "../../src/core/errors.ts";
 import type { Assignment } from "../../src/gen/assignment.ts";
+import type { Welcome } from "../../src/gen/controller.ts";
 import type { ControllerBody } from "../../src/rpc/refusal.ts";
+import { controllerCredentials } from "../../src/rpc/tls.ts";
 import { LeaderEpoch, type WorkerMessage, WorkerStream } from "../../src/rpc/worker-client.ts";
 import type { RunSpec } from "../../src/scheduler/scheduler.ts";
 
@@ -14,6 +17,15 @@ const VERTICES = 4;
 const SINK = VERTICES - 1;
 const HEARTBEAT_MS = 500;
 const REDIAL_MS = 100;
+
+/** By what a worker proves itself besides the run token; what is absent it does not show, as workers of earlier releases. */
+export interface ScriptedProof {
+  /** As of now. */
+  readonly identity?: () => string;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly dataPublicKey?: Uint8Array;
+  readonly dataHost?: string;
+}
 
 /** See the file's comment. */
 export class ScriptedWorker {
@@ -24,6 +36,7 @@ export class ScriptedWorker {
   readonly heard: string[] = [];
   /** Epochs that it published, with what the sink had staged. */
   readonly published: { readonly epoch: number; readonly staged: readonly string[] }[] = [];
+  welcome: Welcome | undefined;
   assignment: Assignment | undefined;
   running = false;
   gone = false;
@@ -35,6 +48,9 @@ export class ScriptedWorker {
   readonly tails = new Map<number, number>();
   /** It hears and says nothing any more, and does not exit. */
   mute = false;
+  /** Why it was last refused, in words. */
+  refusal: AppError | undefined;
+  readonly #proof: ScriptedProof;
   readonly #slots: number;
   readonly #onExit: (code: number) => void;
   readonly #leaderEpoch = new LeaderEpoch();
@@ -49,7 +65,8 @@ export class ScriptedWorker {
   #stream: WorkerStream | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: string, handle: string, slots: number, spec: RunSpec, onExit: (code: number) => void) {
+  constructor(id: string, handle: string, slots: number, spec: RunSpec, onExit: (code: number) => void, proof: ScriptedProof = {}) {
+    this.#proof = proof;
     this.id = id;
     this.handle = handle;
     this.spec = spec;
@@ -111,6 +128,7 @@ export class ScriptedWorker {
         message: (body) => this.#hear(body),
         closed: (error) => {
           if (error?.code === "permission-denied") this.refusals += 1;
+          this.refusal = error;
           if (this.#stream === stream && !this.gone) setTimeout(() => this.#dial(), REDIAL_MS);
         },
       },
@@ -118,6 +136,7 @@ export class ScriptedWorker {
         clock: systemClock,
         fence: { jobId: job, runId: run, fence },
         release: "test",
+        credentials: controllerCredentials(this.spec.controllerCa ?? "", endpoint),
         leaderEpoch: this.#leaderEpoch,
         answerLimitMs: 1_000,
       },
@@ -146,15 +165,15 @@ export class ScriptedWorker {
         credential: this.spec.runToken,
         credentialKind: "run-token",
         slots: this.#slots,
-        dataHost: "127.0.0.1",
+        dataHost: this.#proof.dataHost ?? "127.0.0.1",
         dataPort: 1,
         adminHost: "127.0.0.1",
         adminPort: 2,
         handle: this.handle,
         machine: "machine-1",
         memoryLimitBytes: 0n,
-        identity: "",
-        dataPublicKey: new Uint8Array(),
+        identity: this.#proof.identity?.() ?? "",
+        dataPublicKey: this.#proof.dataPublicKey ?? new Uint8Array(),
         resumption: assignment === undefined ? undefined : resumption,
       },
     };
@@ -169,6 +188,7 @@ export class ScriptedWorker {
     this.heard.push(body.$case);
     switch (body.$case) {
       case "welcome":
+        this.welcome = body.value;
         this.registrations += 1;
         this.#endpoints = body.value.endpoints;
         return;
