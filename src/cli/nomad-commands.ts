@@ -1,4 +1,4 @@
-/** Commands that look at Nomad itself, with or without a controller: watch, logs. */
+/** Commands that look at Nomad itself, with or without a controller: render, plan, status, watch, logs. */
 import type { Argv } from "yargs";
 import { milliseconds, single, wholeNumber } from "./arguments.ts";
 import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
@@ -16,6 +16,11 @@ const LOGS = {
   tail: { type: "number", requiresArg: true, default: 65_536, describe: "bytes of the end to begin with; 0: all" },
   stderr: { type: "boolean", default: false, describe: "only the error output" },
   stdout: { type: "boolean", default: false, describe: "only the standard output" },
+} as const;
+
+const JOB = {
+  ...COMMON,
+  parallelism: { alias: "p", type: "number", requiresArg: true, default: 1, describe: "slots of the pipeline" },
 } as const;
 
 function withTarget<T>(y: Argv<T>) {
@@ -49,13 +54,50 @@ function observers(y: Argv, finish: Finish): Argv {
     );
 }
 
+function withQuery<T>(y: Argv<T>) {
+  return y.positional("query", { type: "string", demandOption: true, describe: "file with the SQL, or - for stdin" });
+}
+
+function planners(y: Argv, finish: Finish): Argv {
+  return y
+    .command(
+      "render <query>",
+      "print the job that would be submitted, asking Nomad nothing",
+      (c) => withQuery(c).options(JOB).example("$0 nomad render -p 8 query.sql", "eight slots"),
+      async (a) => {
+        const [{ render }, loaded] = await Promise.all([import("./commands/nomad.ts"), configuration(a.config)]);
+        finish(
+          await render({ query: a.query, parallelism: wholeNumber("parallelism", a.parallelism, 1, 4_096) ?? 1, json: a.json }, loaded),
+        );
+      },
+    )
+    .command(
+      "plan <query>",
+      "ask Nomad whether a pipeline's workers would be placed now",
+      (c) => withQuery(c).options(JOB).epilogue("Nothing is started. Exit codes: 0 all would be placed, 1 some would not, or an error."),
+      async (a) => {
+        const [{ plan }, loaded] = await Promise.all([import("./commands/nomad.ts"), configuration(a.config)]);
+        finish(await plan({ query: a.query, parallelism: wholeNumber("parallelism", a.parallelism, 1, 4_096) ?? 1, json: a.json }, loaded));
+      },
+    )
+    .command(
+      "status",
+      "show runs, workers, services and nodes",
+      (c) => c.options(COMMON),
+      async (a) => {
+        const [{ status }, loaded] = await Promise.all([import("./commands/nomad.ts"), configuration(a.config)]);
+        finish(await status({ json: a.json }, loaded));
+      },
+    );
+}
+
 function register(y: Argv, finish: Finish): Argv {
   return y.command("nomad", "look at worker jobs in Nomad", (group) =>
-    observers(group, finish)
+    observers(planners(group, finish), finish)
       .demandCommand(1, "a command of wadi nomad is missing")
       .epilogue("Nomad is reached as the settings nomad.* say (NOMAD_ADDR, NOMAD_TOKEN, …)."),
   );
 }
 
 /** See the file's comment. */
-export const nomadCommands: CommandSet = { options: { nomad: { ...WATCH, ...LOGS } }, register };
+export const nomadCommands: CommandSet = { options: { nomad: { ...JOB, ...WATCH, ...LOGS } }, register };
