@@ -3,12 +3,14 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OptimisationLevel } from "../codegen/asc.ts";
 import type { Artifact } from "../compiler/artifact.ts";
-import { type ArtifactCache, noCache, storeCache } from "../compiler/cache.ts";
+import { type ArtifactCache, cacheBefore, noCache, storeCache } from "../compiler/cache.ts";
 import { Compiler } from "../compiler/compiler.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { Program } from "../program/program.ts";
 import { LocalStore } from "../storage/local.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { openObjectStore } from "../storage/open.ts";
 
 const MIB = 2 ** 20;
 
@@ -30,10 +32,29 @@ async function openCache(config: Config): Promise<ArtifactCache> {
   }
 }
 
-/** A compiler with the configured limits and cache. */
-export async function openCompiler(config: Config): Promise<Compiler> {
+/** A compiler with the configured limits and cache. `far`: modules that others have compiled, asked for what the cache does not have. */
+export async function openCompiler(config: Config, far?: Pick<ArtifactCache, "get">): Promise<Compiler> {
   const limits = { timeoutMs: config["compiler.timeout"], memoryMb: Math.floor(config["compiler.memory-limit"] / MIB) };
-  return new Compiler(limits, await openCache(config), systemClock);
+  const near = await openCache(config);
+  return new Compiler(limits, far === undefined ? near : cacheBefore(near, far), systemClock);
+}
+
+/**
+ * Modules in the store where workers look for them: a controller on another machine needs not compile what one before it has compiled, which
+ * is what a recovery would wait for. The store is opened when it is first asked; one that fails is opened anew the next time.
+ */
+export function artifactStore(config: Config): Pick<ArtifactCache, "get"> {
+  const url = config["compiler.artifact-url"] ?? config["checkpoint-url"];
+  let store: Promise<ObjectStore> | undefined;
+  return {
+    async get(hash) {
+      store ??= openObjectStore(url);
+      store.catch(() => {
+        store = undefined;
+      });
+      return storeCache(await store).get(hash);
+    },
+  };
 }
 
 /** Compiles one program and closes the compiler. */

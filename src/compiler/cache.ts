@@ -27,3 +27,21 @@ export function storeCache(store: ObjectStore): ArtifactCache {
     put: (hash, wasm) => store.put(path(hash), wasm),
   };
 }
+
+/**
+ * A cache in front of another that is farther away and may not answer: what it has is kept nearby, and its failures are misses, because a
+ * module can always be compiled again. New modules are put nearby only: whoever compiles stores them where workers look.
+ */
+export function cacheBefore(near: ArtifactCache, far: Pick<ArtifactCache, "get">): ArtifactCache {
+  return {
+    async get(hash) {
+      const found = await near.get(hash);
+      if (found !== undefined) return found;
+      const fetched = await far.get(hash).catch(() => undefined);
+      if (fetched === undefined || !WebAssembly.validate(fetched)) return undefined;
+      await near.put(hash, fetched);
+      return fetched;
+    },
+    put: (hash, wasm) => near.put(hash, wasm),
+  };
+}

@@ -1,6 +1,6 @@
 /** The compiler's thread: queue, cache by content, time limit, closing. */
 import { expect } from "chai";
-import { noCache, storeCache } from "../../../src/compiler/cache.ts";
+import { cacheBefore, noCache, storeCache } from "../../../src/compiler/cache.ts";
 import { Compiler } from "../../../src/compiler/compiler.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { AppError } from "../../../src/core/errors.ts";
@@ -42,6 +42,21 @@ describe("compiler", function () {
     expect(again).to.deep.include({ hash: one?.hash, cached: true });
     expect(Buffer.from(again.wasm).equals(one?.wasm ?? new Uint8Array())).to.equal(true);
     await compiler.close();
+  });
+
+  it("takes what another has compiled and stored, but nothing that is no module, and does without a store that fails", async () => {
+    const [mine, theirs] = [1, 2].map((n) => new MemoryStore(`memory://${n}`));
+    if (mine === undefined || theirs === undefined) return expect.fail("no stores");
+    const other = new Compiler(LIMITS, storeCache(theirs), systemClock);
+    const { hash } = await other.compile({ program: adding(3n), level: "preview" });
+    await other.close();
+    const compiler = new Compiler(LIMITS, cacheBefore(storeCache(mine), storeCache(theirs)), systemClock);
+    expect(await compiler.compile({ program: adding(3n), level: "preview" })).to.deep.include({ hash, cached: true });
+    expect(await storeCache(mine).get(hash)).to.not.equal(undefined);
+    await compiler.close();
+    await theirs.put(`artifacts/${hash}.wasm`, new Uint8Array([1, 2, 3]));
+    const failing = { get: () => Promise.reject(new Error("away")) };
+    for (const far of [storeCache(theirs), failing]) expect(await cacheBefore(noCache, far).get(hash)).to.equal(undefined);
   });
 
   it("ends a compilation that takes too long, and the next one gets a new thread", async () => {
