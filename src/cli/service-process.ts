@@ -34,6 +34,8 @@ export interface ProcessPlan {
   readonly status: () => ProcessStatus;
   /** Stops what outlives this process, such as workers, in order; undefined: there is nothing of the kind. */
   readonly drain?: (signal: AbortSignal) => Promise<void>;
+  /** What SIGTERM asks for before the process stops; another signal stops it at once and aborts `signal`. Ctrl-C does not ask for it. */
+  readonly leave?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Failures of a service in a row; then the process ends, and whoever started it starts it again. */
@@ -91,7 +93,21 @@ function watchStop(plan: ProcessPlan, logger: Logger): { readonly signal: AbortS
     controller.abort();
     setTimeout(() => process.exit(EXIT.failed), limitMs).unref();
   };
-  const onSignal = (name: NodeJS.Signals): void => stop(name, STOP_LIMIT_MS);
+  let leaving: AbortController | undefined;
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (plan.leave === undefined || name !== "SIGTERM" || leaving !== undefined || controller.signal.aborted) {
+      leaving?.abort();
+      return stop(name, STOP_LIMIT_MS);
+    }
+    leaving = new AbortController();
+    logger.info("process leaves", { why: name });
+    const failed = (error: unknown): void => logger.error("the process could not leave in order", { error });
+    const { signal } = leaving;
+    void plan
+      .leave(signal)
+      .catch(failed)
+      .then(() => (signal.aborted ? undefined : stop(name, STOP_LIMIT_MS)));
+  };
   const onDisconnect = (): void => stop("the supervisor is gone", ORPHAN_LIMIT_MS);
   const onMessage = (message: SupervisorMessage): void => {
     if (message.kind !== "drain") return;

@@ -1,5 +1,5 @@
 /** The calling ends of proto/node.proto: a node that registers with a controller, and whoever tells a node daemon what to do. */
-import { ChannelCredentials, type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type ChannelCredentials, type ChannelOptions, type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { externalError } from "../core/errors.ts";
 import {
   DrainNodeRequest as DrainNodeMessage,
@@ -23,6 +23,7 @@ import {
 import { CHANNEL_OPTIONS } from "./channel.ts";
 import { NODE_TOKEN } from "./node-server.ts";
 import { fromStatus } from "./status.ts";
+import { controllerChannel, controllerCredentials } from "./tls.ts";
 import { checkPeer, PROTOCOL_VERSION } from "./version.ts";
 
 /** What a client works with. */
@@ -31,8 +32,8 @@ export interface NodeClientOptions {
   readonly token: string;
   /** Release of this build, for people. */
   readonly release: string;
-  /** Plain text by default. */
-  readonly credentials?: ChannelCredentials | undefined;
+  /** Who has signed the certificate of "host:port", PEM; empty: plain text is spoken there. Plain text if absent. */
+  readonly authority?: ((endpoint: string) => string) | undefined;
 }
 
 /** A request without what all have in common. */
@@ -53,7 +54,7 @@ export class RegistryClient {
   constructor(endpoint: string, options: NodeClientOptions) {
     this.endpoint = endpoint;
     this.#options = options;
-    this.#client = new NodeRegistryClient(endpoint, credentialsOf(options), CHANNEL_OPTIONS);
+    this.#client = new NodeRegistryClient(endpoint, ...channelTo(endpoint, options));
   }
 
   /** Throws `permission-denied`, `version-mismatch`, or with `retry: "backoff"` where the controller does not lead or answer. */
@@ -92,7 +93,7 @@ export class DaemonClient {
   constructor(address: string, options: NodeClientOptions) {
     this.address = address;
     this.#options = options;
-    this.#client = new NodeDaemonClient(address, credentialsOf(options), CHANNEL_OPTIONS);
+    this.#client = new NodeDaemonClient(address, ...channelTo(address, options));
   }
 
   start(request: Question<StartWorkerRequest>): Promise<StartWorkerResponse> {
@@ -151,8 +152,8 @@ export class DaemonClient {
   }
 }
 
-function credentialsOf({ credentials }: NodeClientOptions): ChannelCredentials {
-  return credentials ?? ChannelCredentials.createInsecure();
+function channelTo(endpoint: string, { authority }: NodeClientOptions): [ChannelCredentials, ChannelOptions] {
+  return [controllerCredentials(authority?.(endpoint) ?? "", endpoint), { ...CHANNEL_OPTIONS, ...controllerChannel(endpoint) }];
 }
 
 function deadline(): { readonly deadline: number } {

@@ -4,25 +4,26 @@ import { systemClock } from "../../core/clock.ts";
 import type { LoadedConfig } from "../../core/config.ts";
 import { systemRandom } from "../../core/prng.ts";
 import { openDatabase } from "../../db/connection.ts";
-import { levelOf, openCompiler } from "../compile.ts";
+import { artifactStore, levelOf, openCompiler } from "../compile.ts";
 import { awaitDatabase, databaseOptions } from "../database.ts";
 import { release } from "../release.ts";
-import { makeScheduler } from "../schedulers.ts";
+import { makeScheduler, servicesOf } from "../schedulers.ts";
 import { type ProcessParts, runProcess } from "../service-process.ts";
 
 /** Runs the command to its end; the exit code. */
 export async function controller(loaded: LoadedConfig): Promise<number> {
   const { config } = loaded;
   const db = openDatabase(databaseOptions(config, "wadi controller"));
-  const compiler = await openCompiler(config);
+  const compiler = await openCompiler(config, artifactStore(config));
   let service: Controller | undefined;
   const make = async ({ logger, metrics, ready }: ProcessParts): Promise<Controller> => {
-    const scheduler = makeScheduler(config, logger);
+    const scheduler = makeScheduler(config, logger, { db, leaderEpoch: () => BigInt(service?.status.leaderEpoch ?? "0") });
     await awaitDatabase(db, logger);
     compiler.warmUp();
     return new Controller({
       db,
       scheduler,
+      services: servicesOf(scheduler),
       compiler: { compile: (program) => compiler.compile({ program, level: levelOf(program) }) },
       settings: config,
       clock: systemClock,
