@@ -55,6 +55,21 @@ const CASES: readonly PageCase[] = [
   { name: "events", path: `${PIPELINE}?tab=events`, ready: shows("Recovering → Running") },
   { name: "workers", path: `${PIPELINE}?tab=workers`, ready: shows("wk_q8x2k0v7ma") },
   { name: "failed", path: "/pipelines/pl_paymentsde", ready: shows(/permission denied/) },
+  { name: "cluster", path: "/cluster", ready: shows("waits for capacity, 4 min") },
+  { name: "cluster-nodes", path: "/cluster?tab=nodes", ready: shows("client-c") },
+  { name: "cluster-services", path: "/cluster?tab=services", ready: shows("1 of 2 healthy") },
+  { name: "cluster-timeline", path: "/cluster?tab=timeline", ready: shows("fraud-score-by-card") },
+  { name: "cluster-run", path: "/cluster/runs/job_orders/12", ready: shows("out of memory") },
+  { name: "cluster-waiting", path: "/cluster/runs/job_fraud/2", ready: shows("2 of 4 workers are not placed") },
+  { name: "cluster-spec", path: "/cluster/runs/job_bids/7?tab=spec", ready: shows("TaskGroups") },
+  {
+    name: "cluster-log",
+    path: "/cluster/runs/job_bids/7",
+    ready: async (page) => {
+      await page.getByRole("button", { name: "Log of wk_bids0" }).click();
+      await page.getByText("checkpoint is complete epoch=402").waitFor();
+    },
+  },
   { name: "connections", path: "/connections", ready: shows("daily_totals") },
   { name: "connection-gallery", path: "/connections/new", ready: shows("Makes numbered events at a steady rate.") },
   { name: "connection-wizard", path: "/connections/new/filesystem", ready: shows("Directory of the files, or one file.") },

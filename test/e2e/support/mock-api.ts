@@ -6,6 +6,16 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
+import {
+  logLine,
+  type MockScheduler,
+  schedulerNodes,
+  schedulerRun,
+  schedulerRuns,
+  schedulerServices,
+  schedulerStatus,
+  schedulerTimeline,
+} from "./mock-cluster.ts";
 import { connectionTables, connectors, testMessages } from "./mock-connections.ts";
 import {
   checkpoints,
@@ -37,6 +47,8 @@ export interface MockOptions {
   readonly token?: string;
   /** No pipelines and no connections. */
   readonly empty?: boolean;
+  /** Nomad by default. */
+  readonly scheduler?: MockScheduler;
 }
 
 interface Call {
@@ -66,6 +78,8 @@ export class MockApi {
   readonly #udfs: Record<string, unknown>[] = [];
   /** While true, every API request is refused with 502, as a proxy does when nobody is behind it. */
   down = false;
+  /** While true, the scheduler's outside system does not answer. */
+  schedulerDown = false;
 
   constructor(options: MockOptions) {
     this.#options = options;
@@ -143,6 +157,7 @@ export class MockApi {
         controller: { alive: true, endpoint: "127.0.0.1:5116", release: "0.1.0" },
       });
     if (path === "/jobs") return ok({ data: this.#pipelines.filter((known) => !known.preview).map(viewJob) });
+    if (path.startsWith("/scheduler")) return this.#scheduler(call);
     if (path === "/connectors") return ok({ data: connectors() });
     if (path === "/connection_profiles") return ok({ data: [] });
     if (path.startsWith("/connection_tables")) return this.#connectionTables(call);
@@ -151,6 +166,20 @@ export class MockApi {
     if (path === "/pipelines/preview") return ok(viewPipeline(this.#add("preview", String(call.body["query"]), true)));
     if (path === "/pipelines") return method === "POST" ? ok(viewPipeline(this.#create(call))) : ok(this.#page(call));
     return this.#answerPipeline(call);
+  }
+
+  #scheduler({ path, query }: Call): Answer {
+    const scheduler = this.#options.scheduler ?? "nomad";
+    if (path === "/scheduler") return ok(schedulerStatus(scheduler, this.schedulerDown));
+    if (path === "/scheduler/nodes") return ok(schedulerNodes(scheduler));
+    if (path === "/scheduler/services") return ok(schedulerServices(scheduler));
+    if (path === "/scheduler/timeline") return ok(schedulerTimeline());
+    if (path === "/scheduler/runs")
+      return ok(this.#options.empty === true ? { data: [], has_more: false } : schedulerRuns(scheduler, query));
+    if (path.endsWith("/logs")) return { stream: streamLog };
+    const [, , , job = "", fence = ""] = path.split("/");
+    const run = schedulerRun(scheduler, job, Number(fence));
+    return run === undefined ? refused(404, `run "${job}/${fence}" does not exist`) : ok(run);
   }
 
   #create({ body }: Call): MockPipeline {
@@ -332,6 +361,18 @@ function streamRows(response: ServerResponse): void {
   };
   for (let i = 0; i < 8; i++) send();
   const timer = setInterval(send, 250);
+  response.on("close", () => clearInterval(timer));
+}
+
+/** Thirty lines at once, then another every quarter of a second until the reader is gone. */
+function streamLog(response: ServerResponse): void {
+  let number = 0;
+  const send = (count: number) => {
+    const lines = Array.from({ length: count }, () => logLine(number++));
+    response.write(`id: ${number}\ndata: ${JSON.stringify({ lines })}\n\n`);
+  };
+  send(30);
+  const timer = setInterval(() => send(1), 250);
   response.on("close", () => clearInterval(timer));
 }
 

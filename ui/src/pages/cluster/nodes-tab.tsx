@@ -8,9 +8,10 @@ import { DataTable } from "../../components/data-table.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Note, type Tone } from "../../components/note.tsx";
-import { formatBytes, formatClock, plural } from "../../format.ts";
+import { formatBytes, formatClock } from "../../format.ts";
 import { paths } from "../../paths.ts";
 import { Link } from "../../router.tsx";
+import { drainText } from "./words.ts";
 
 const COLUMNS = [
   { label: "Node" },
@@ -38,17 +39,6 @@ export function DrainBanners({ nodes }: { readonly nodes: readonly SchedulerNode
       ))}
     </div>
   );
-}
-
-/** "node a drains until 14:05, 2 pipelines move after their checkpoint" */
-export function drainText({ name, state, drain_deadline_at: deadline, tenants }: SchedulerNode): string {
-  const pipelines = new Set(tenants.map(({ pipeline_id: id }) => id)).size;
-  const many = plural(pipelines, "pipeline");
-  if (state === "lost") return `Node ${name} is lost; ${pipelines === 0 ? "nothing ran there" : `${many} ran there`}`;
-  if (state === "ineligible") return `Node ${name} gets nothing new; ${pipelines === 0 ? "nothing runs there" : `${many} there go on`}`;
-  const until = deadline === null ? "" : ` until ${formatClock(deadline).slice(0, 5)}`;
-  if (pipelines === 0) return `Node ${name} drains${until}; nothing runs there any more`;
-  return `Node ${name} drains${until}, ${many} ${pipelines === 1 ? "moves after its" : "move after their"} checkpoint`;
 }
 
 interface NodesTabProps {
@@ -99,7 +89,7 @@ function NodeRow({ node }: { readonly node: SchedulerNode }) {
       </td>
       <td>
         {node.slots === null ? (
-          <span class="num">{node.tenants.reduce((sum, { slots }) => sum + slots, 0)} in use</span>
+          <span class="num nowrap">{node.tenants.reduce((sum, { slots }) => sum + slots, 0)} in use</span>
         ) : (
           <CapacityBar what="Slots" capacity={node.slots} show={(value) => String(value)} />
         )}

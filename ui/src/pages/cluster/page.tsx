@@ -15,8 +15,8 @@ import { navigate } from "../../router.tsx";
 import { DrainBanners, NodesTab } from "./nodes-tab.tsx";
 import { RunsTab } from "./runs-tab.tsx";
 import { ServicesTab } from "./services-tab.tsx";
-import { schedulerLabel } from "./timeline.tsx";
 import { TimelineTab } from "./timeline-tab.tsx";
+import { schedulerLabel } from "./words.ts";
 
 const STATUS_MS = 2000;
 const NODES_MS = 4000;

@@ -16,8 +16,9 @@ import { paths } from "../../paths.ts";
 import { Link, navigate } from "../../router.tsx";
 import { RunWorkers } from "./run-workers.tsx";
 import { SpecTab } from "./spec-tab.tsx";
-import { describeWorkers, WorkerSquares } from "./squares.tsx";
-import { schedulerLabel, Timeline } from "./timeline.tsx";
+import { WorkerSquares } from "./squares.tsx";
+import { Timeline } from "./timeline.tsx";
+import { describeWorkers, schedulerLabel } from "./words.ts";
 
 const RUN_MS = 2500;
 

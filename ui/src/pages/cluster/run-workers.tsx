@@ -57,7 +57,7 @@ function WorkerRow({ worker, onLog }: { readonly worker: SchedulerWorker; onLog(
   const ended = endOf(worker);
   return (
     <tr>
-      <td>
+      <td class="worker-cell">
         <div class="cell-name">
           <span class="nowrap">
             {worker.number === null ? "" : <span class="muted num">#{worker.number} </span>}
@@ -87,7 +87,7 @@ function WorkerRow({ worker, onLog }: { readonly worker: SchedulerWorker; onLog(
       <td class="hide-phone">
         <div class="cell-name">
           <span>{worker.node_name ?? worker.node_id ?? "–"}</span>
-          <span class="muted small">{worker.zone ?? ""}</span>
+          <span class="muted small nowrap">{worker.zone ?? ""}</span>
         </div>
       </td>
       <td class="num right hide-phone">{worker.slots}</td>

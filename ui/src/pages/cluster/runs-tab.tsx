@@ -15,7 +15,7 @@ import { formatAgo } from "../../format.ts";
 import { paths } from "../../paths.ts";
 import { Link } from "../../router.tsx";
 import { WorkerSquares } from "./squares.tsx";
-import { schedulerLabel } from "./timeline.tsx";
+import { schedulerLabel } from "./words.ts";
 
 const RUNS_MS = 2500;
 const PAGE_ROWS = 25;

@@ -8,7 +8,7 @@ import { Badge } from "../../components/badge.tsx";
 import { DataTable } from "../../components/data-table.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Icon } from "../../components/icon.tsx";
-import { schedulerLabel } from "./timeline.tsx";
+import { schedulerLabel } from "./words.ts";
 
 const SERVICES_MS = 5000;
 const COLUMNS = [

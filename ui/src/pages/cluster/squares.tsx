@@ -1,18 +1,9 @@
 /**
  * The workers of a run as squares: which run, which are placed and come up, which wait for a place, which have failed.
  */
-import { plural } from "../../format.ts";
+import { describeWorkers, type WorkerCounts } from "./words.ts";
 
-/** How many workers of a run are how. */
-export interface WorkerCounts {
-  readonly workers: number;
-  readonly placed: number;
-  readonly running: number;
-  readonly failed: number;
-  readonly missing: number;
-}
-
-const MOST = 16;
+const MOST = 8;
 
 type Kind = "running" | "placed" | "missing" | "failed";
 
@@ -21,15 +12,6 @@ function kindsOf({ workers, placed, running, failed, missing }: WorkerCounts): r
   const waiting = Math.min(missing, Math.max(0, workers - placed));
   const of = (kind: Kind, count: number): readonly Kind[] => Array.from({ length: count }, () => kind);
   return [...of("failed", failed), ...of("running", running), ...of("placed", coming), ...of("missing", waiting)];
-}
-
-/** In words, for those who do not see the squares. */
-export function describeWorkers({ workers, placed, running, failed, missing }: WorkerCounts): string {
-  const parts = [`${running} of ${plural(workers, "worker")} running`];
-  if (placed > running) parts.push(`${placed - running} starting`);
-  if (missing > 0) parts.push(`${missing} not placed`);
-  if (failed > 0) parts.push(`${failed} failed`);
-  return parts.join(", ");
 }
 
 /** The squares with the count beside them; `over`: of a run that is history, where nothing is alarming any more. */

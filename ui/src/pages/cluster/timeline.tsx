@@ -8,20 +8,9 @@ import type { Tone } from "../../components/note.tsx";
 import { formatTime } from "../../format.ts";
 import { paths } from "../../paths.ts";
 import { Link } from "../../router.tsx";
+import { schedulerLabel, sentence } from "./words.ts";
 
 const LEVEL_TONES: Readonly<Record<string, Tone>> = { error: "bad", warn: "warn" };
-
-/** What the scheduler is called in front of people. */
-export function schedulerLabel(scheduler: string | undefined): string {
-  const labels: Readonly<Record<string, string>> = {
-    process: "this machine",
-    embedded: "this process",
-    node: "nodes",
-    nomad: "Nomad",
-    kubernetes: "Kubernetes",
-  };
-  return scheduler === undefined ? "scheduler" : (labels[scheduler] ?? scheduler);
-}
 
 interface TimelineProps {
   readonly entries: readonly TimelineEntry[];
@@ -55,14 +44,6 @@ export function Timeline({ entries, scheduler, named = false }: TimelineProps) {
       ))}
     </ol>
   );
-}
-
-/** The line as a sentence: it begins with a capital, and says what it is about where that is not clear by itself. */
-export function sentence({ source, kind, message }: TimelineEntry): string {
-  const about = source === "scheduler" && !message.toLowerCase().includes(kind.toLowerCase()) ? `${kind}: ` : "";
-  const text = `${about}${message}`;
-  // Names such as "wk_1" stay as they are.
-  return /^[a-z]+[\s:]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
 }
 
 function rawOf({ kind, level, handle, run_id, job_id, at, details }: TimelineEntry): Record<string, unknown> {
