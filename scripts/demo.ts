@@ -3,27 +3,26 @@
  * API, its rows on the terminal as they come, and the same in the web interface. Ctrl-C takes a checkpoint and stops everything; where nobody
  * can press it (no terminal, or CI is set) the demo does so itself.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { parseArgs } from "node:util";
+import { DemoCluster, pause } from "./demo/cluster.ts";
 import { type ApiAccess, callApi, type JobAnswer, type PipelineAnswer, readEvents } from "./demo/rest.ts";
 import { ROOT } from "./process.ts";
 
 const HELP = `usage: npm run demo -- [--once] [--seconds N] [--state-dir DIR]
+       npm run demo -- --nomad [--drain NODE] [--state-dir DIR]
+  --nomad          the same on Nomad: that of NOMAD_ADDR, else nomad from PATH, else the repository's simulator; ends by itself with a proof
+  --drain NODE     on a Nomad of NOMAD_ADDR: the node to drain, although others have work there
   --once           ends by itself after 8 seconds of rows (so it does where there is no terminal)
   --seconds N      ends by itself after N seconds of rows
   --state-dir DIR  where the cluster keeps its state (default: .wadi/demo); a pipeline that is there goes on
 `;
 const UNATTENDED_SECONDS = 8;
-const START_LIMIT_MS = 60_000;
 /** A machine that has shown no row after so long will not. */
 const FIRST_ROW_LIMIT_MS = 60_000;
 const POLL_MS = 100;
 const NAME = "demo: auction bids";
-const PORTS = { "api.http-port": 5115, "controller.rpc-port": 5116, "admin.http-port": 5114 };
 
 /** Rows of an event of the output stream. */
 interface OutputEvent {
@@ -32,66 +31,7 @@ interface OutputEvent {
 
 const out = (text: string): void => void process.stdout.write(text);
 const stop = new AbortController();
-let cluster: ChildProcess | undefined;
-
-/** A port as it is meant to be if it is free, else another. */
-async function freePort(wanted: number): Promise<number> {
-  for (const port of [wanted, 0]) {
-    const server = createServer();
-    const listening = once(server, "listening");
-    server.listen(port, "127.0.0.1");
-    const found = await listening.then(
-      () => (server.address() as AddressInfo).port,
-      () => undefined,
-    );
-    await new Promise((resolve) => server.close(resolve));
-    if (found !== undefined) return found;
-  }
-  throw new Error("there is no free port");
-}
-
-/** Starts the cluster; how to reach its API. */
-async function startCluster(stateDir: string): Promise<ApiAccess> {
-  const ports = Object.fromEntries(
-    await Promise.all(Object.entries(PORTS).map(async ([name, port]) => [name, await freePort(port)] as const)),
-  );
-  const variables = Object.entries(ports).map(([name, port]) => [
-    `WADI__${name.replaceAll(".", "__").replaceAll("-", "_").toUpperCase()}`,
-    String(port),
-  ]);
-  const child = spawn(process.execPath, [join(ROOT, "dist", "cli", "main.js"), "cluster", "--state-dir", stateDir], {
-    cwd: ROOT,
-    env: { ...process.env, ...Object.fromEntries(variables) },
-    stdio: ["ignore", "inherit", "inherit"],
-    // Ctrl-C comes to this process, which passes it on once.
-    detached: true,
-  });
-  cluster = child;
-  const url = `http://localhost:${ports["api.http-port"]}`;
-  const deadlineMs = performance.now() + START_LIMIT_MS;
-  while (child.exitCode === null && performance.now() < deadlineMs && !stop.signal.aborted) {
-    const status = await fetch(`http://localhost:${ports["admin.http-port"]}/status`).catch(() => undefined);
-    if (status?.status === 200) return { url, token: readFileSync(join(stateDir, "session-token"), "utf8").trim() };
-    await pause(POLL_MS);
-  }
-  throw new Error(stop.signal.aborted ? "stopped" : "the cluster did not start");
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-/** Ctrl-C for the cluster; its exit code once it has ended. */
-async function stopCluster(): Promise<number> {
-  if (cluster === undefined) return 0;
-  const ended = once(cluster, "exit");
-  if (cluster.exitCode !== null || cluster.signalCode !== null) return cluster.exitCode ?? 1;
-  cluster.kill("SIGINT");
-  const [code] = (await ended) as [number | null];
-  return code ?? 1;
-}
+let cluster = new DemoCluster();
 
 /** The demo's pipeline: the one of an earlier run, else a new one. */
 async function openPipeline(api: ApiAccess): Promise<PipelineAnswer> {
@@ -153,7 +93,7 @@ async function showRows(api: ApiAccess, pipeline: PipelineAnswer, job: JobAnswer
 
 async function demo(stateDir: string, seconds: number | undefined): Promise<void> {
   out("Wadi compiles SQL to WebAssembly and runs it over streams. This demo starts a whole cluster on this machine.\n\n");
-  const api = await startCluster(stateDir);
+  const api = await cluster.start(stateDir, stop.signal);
   const pipeline = await openPipeline(api);
   const job = await untilRunning(api, pipeline);
   const end = seconds === undefined ? "Ctrl-C takes a checkpoint and stops" : `stopped after ${seconds} s`;
@@ -174,7 +114,14 @@ function secondsOf(values: { readonly once?: boolean; readonly seconds?: string 
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { help: { type: "boolean" }, once: { type: "boolean" }, seconds: { type: "string" }, "state-dir": { type: "string" } },
+    options: {
+      help: { type: "boolean" },
+      nomad: { type: "boolean" },
+      drain: { type: "string" },
+      once: { type: "boolean" },
+      seconds: { type: "string" },
+      "state-dir": { type: "string" },
+    },
   });
   const seconds = secondsOf(values);
   if (values.help === true || Number.isNaN(seconds)) {
@@ -184,6 +131,7 @@ async function main(args: readonly string[]): Promise<number> {
   const stateDir = values["state-dir"] ?? join(".wadi", "demo");
   const folder = isAbsolute(stateDir) ? stateDir : join(ROOT, stateDir);
   mkdirSync(folder, { recursive: true });
+  if (values.nomad === true) return onNomad(folder, values.drain);
   let failed = false;
   try {
     await demo(folder, seconds);
@@ -191,10 +139,25 @@ async function main(args: readonly string[]): Promise<number> {
     failed = !stop.signal.aborted;
     if (failed) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   }
-  const code = await stopCluster();
+  const code = await cluster.stop();
   if (!failed && code === 0)
     out("Started again, the demo goes on where it was. An empty cluster: npm start. Your own SQL: see README.md.\n");
   return failed ? 1 : code;
+}
+
+/** The demo on Nomad; 0 if its proof succeeded or Ctrl-C ended it. */
+async function onNomad(folder: string, drainNode: string | undefined): Promise<number> {
+  const onCluster = (started: DemoCluster): void => {
+    cluster = started;
+  };
+  try {
+    const { nomadDemo } = await import("./demo/nomad.ts");
+    return (await nomadDemo(folder, { out, signal: stop.signal, onCluster, drainNode })) ? 0 : 1;
+  } catch (error) {
+    if (stop.signal.aborted) return 0;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
 }
 
 /** Ctrl-C once: stop in order. Again: at once. npm and the terminal may both deliver one. */
@@ -204,10 +167,9 @@ function interrupt(): void {
   if (!stop.signal.aborted) {
     interruptedMs = performance.now();
     stop.abort();
-  } else if (performance.now() - interruptedMs > SAME_KEYSTROKE_MS) cluster?.kill("SIGINT");
+  } else if (performance.now() - interruptedMs > SAME_KEYSTROKE_MS) cluster.hurry();
 }
 process.on("SIGINT", interrupt);
 process.on("SIGTERM", interrupt);
 process.on("SIGHUP", interrupt);
-process.on("exit", () => cluster?.exitCode === null && cluster.kill("SIGKILL"));
 process.exitCode = await main(process.argv.slice(2));

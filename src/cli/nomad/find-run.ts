@@ -21,17 +21,22 @@ function foundRun(job: NomadJobState, { key, workers }: { readonly key: RunKey; 
   return { id: job.ID, key, pipeline, workers, stopped: job.Stop, submittedNs: job.SubmitTime };
 }
 
+/** All runs of this installation that Nomad remembers; with `name` those that it names. */
+export async function listRuns(client: NomadClient, clusterId: string, signal: AbortSignal, name?: string): Promise<readonly FoundRun[]> {
+  const { rows } = await client.list({ path: "/v1/jobs", query: { prefix: JOB_PREFIX, meta: true }, signal });
+  return rows.map(readJob).flatMap((job) => {
+    const run = runOfMeta(job.Meta, clusterId);
+    const names = [job.ID, ...["pipeline_id", "pipeline", "job_id", "run_id"].map((key) => job.Meta[key])];
+    return run !== undefined && (name === undefined || names.includes(name)) ? [foundRun(job, run)] : [];
+  });
+}
+
 /** The newest run that `text` names; undefined: Nomad has none. Throws `invalid-usage` where it names runs of several jobs. */
 export async function findRun(client: NomadClient, clusterId: string, text: string, signal: AbortSignal): Promise<FoundRun | undefined> {
-  const { rows } = await client.list({ path: "/v1/jobs", query: { prefix: JOB_PREFIX, meta: true }, signal });
-  const jobs = rows.map(readJob).flatMap((job) => {
-    const run = runOfMeta(job.Meta, clusterId);
-    const names = [job.ID, ...["pipeline_id", "pipeline", "job_id", "run_id"].map((name) => job.Meta[name])];
-    return run !== undefined && names.includes(text) ? [foundRun(job, run)] : [];
-  });
-  const ours = [...new Set(jobs.map(({ key }) => key.job))];
-  if (ours.length > 1) throw userError("invalid-usage", `"${text}" names ${ours.length} jobs`, { hint: `Use an id: ${ours.join(", ")}.` });
-  return newestOf(jobs);
+  const runs = await listRuns(client, clusterId, signal, text);
+  const jobs = [...new Set(runs.map(({ key }) => key.job))];
+  if (jobs.length > 1) throw userError("invalid-usage", `"${text}" names ${jobs.length} jobs`, { hint: `Use an id: ${jobs.join(", ")}.` });
+  return newestOf(runs);
 }
 
 /** The run with the highest fence. */

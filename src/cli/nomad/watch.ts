@@ -143,8 +143,8 @@ function exitCode(state: RunState | undefined, over: boolean): number | undefine
 
 const LEVELS: Readonly<Record<StoryLine["level"], string>> = { error: "!", warn: "~", info: " " };
 
-/** `12:30:11.042  task        ! 3fae91b2 node-1  Started: …` */
-function renderLine({ atMs, about, level, worker, node, message }: StoryLine): string {
+/** `12:30:11.042  task        ! 3fae91b2 node-1  Started: …`, with a newline. Times are UTC. */
+export function renderLine({ atMs, about, level, worker, node, message }: StoryLine): string {
   const time = new Date(atMs).toISOString().slice(11, 23);
   const who = worker === undefined ? "" : `${worker.slice(0, 8)}${node === undefined ? "" : ` ${node}`}  `;
   return `${time}  ${about.padEnd(10)} ${LEVELS[level]} ${who}${message}\n`;
