@@ -183,7 +183,10 @@ export class KubernetesClient {
     if (cluster === null) throw externalError("invalid-config", "the kubeconfig has no current cluster", { retry: "never" });
     this.#namespace = namespace ?? config.getContextObject(config.currentContext)?.namespace ?? "default";
     const options: Parameters<typeof config.applyToHTTPSOptions>[0] = {};
-    await config.applyToHTTPSOptions(options);
+    await config.applyToHTTPSOptions(options).catch((thrown: unknown) => {
+      // A plugin that gives no token now may give one later.
+      throw externalError("permission-denied", `the kubeconfig gives no credentials: ${toAppError(thrown).message}`, { cause: thrown });
+    });
     const { ca, cert, key, pfx, passphrase, rejectUnauthorized, auth } = options;
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized };
     const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined && value !== null));

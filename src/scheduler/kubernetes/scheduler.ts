@@ -20,7 +20,7 @@ import { Mirror } from "./mirror.ts";
 import { type JobSeen, type NodeSeen, type PodSeen, parseDeployment, parseJob, parseNode, parsePod } from "./objects.ts";
 import { type RenderedRun, renderRun, renderSecret } from "./spec.ts";
 import { sortWorkers, viewNode, viewRun, viewService } from "./view.ts";
-import { promisedWorkers, workerOf } from "./workers.ts";
+import { isOf, promisedWorkers, workerOf } from "./workers.ts";
 
 /** What the scheduler works with. */
 export interface KubernetesSchedulerOptions {
@@ -73,7 +73,7 @@ export class KubernetesScheduler implements Scheduler {
     const run = renderRun(spec, this.#options.settings, namespace);
     const known = await this.#fences.read(spec.job);
     const isNew = known === undefined || known.fence < spec.fence;
-    const refused = isNew && this.#options.settings["kubernetes.preflight"] ? await this.#notEnough(run) : undefined;
+    const refused = isNew && this.#options.settings["kubernetes.preflight"] ? await this.#notEnough(run, spec) : undefined;
     if (refused !== undefined) return refused;
     const record = await this.#fences.take(spec, run.specHash, run.workers);
     const accepted: StartOutcome = { kind: "accepted", workers: record.workers };
@@ -125,7 +125,7 @@ export class KubernetesScheduler implements Scheduler {
       body,
     });
     if (!answer.ok) throw refusal(answer.status, `the Job "${run.name}"`);
-    const room = await this.#room(run).catch((error: unknown) => toAppError(error));
+    const room = await this.#room(run, spec).catch((error: unknown) => toAppError(error));
     const { dumpYaml } = await import("@kubernetes/client-node");
     const plan = { text: dumpYaml(run.job, { noRefs: true, lineWidth: -1 }), format: "yaml", workers: run.workers } as const;
     if ("fits" in room) {
@@ -261,13 +261,14 @@ export class KubernetesScheduler implements Scheduler {
     if (!answer.ok && answer.status.code !== 404) throw refusal(answer.status, `deleting ${path}`);
   }
 
-  async #notEnough(run: RenderedRun): Promise<StartOutcome | undefined> {
-    const { fits } = await this.#room(run);
+  async #notEnough(run: RenderedRun, key: RunKey): Promise<StartOutcome | undefined> {
+    const { fits } = await this.#room(run, key);
     if (fits >= run.workers) return undefined;
     return { kind: "not-enough-slots", needed: run.workers * run.slotsPerWorker, available: fits * run.slotsPerWorker };
   }
 
-  async #room(run: RenderedRun): Promise<{ fits: number; reason: string; warnings: string[] }> {
+  /** Pods of the run itself take no room from it. */
+  async #room(run: RenderedRun, key: RunKey): Promise<{ fits: number; reason: string; warnings: string[] }> {
     const { client, settings } = this.#options;
     if (!settings["kubernetes.watch-nodes"]) throw notAllowed();
     const nodes: NodeSeen[] = (await client.list("/api/v1/nodes", "nodes")).items.map(parseNode);
@@ -275,8 +276,9 @@ export class KubernetesScheduler implements Scheduler {
     const all = await client.list("/api/v1/pods", "pods of all namespaces", { fieldSelector }).catch((error: unknown) => toAppError(error));
     const namespace = await client.namespace();
     const seen = "items" in all ? all : await client.list(`/api/v1/namespaces/${namespace}/pods`, "pods", { fieldSelector });
+    const pods = seen.items.map(parsePod).filter((pod) => !isOf(key, pod));
     const warnings = "items" in all ? [] : ["pods of other namespaces cannot be listed: the room counts those of this namespace only"];
-    return { ...roomFor(run.workers, needsOf(run.job), nodes, seen.items.map(parsePod)), warnings };
+    return { ...roomFor(run.workers, needsOf(run.job), nodes, pods), warnings };
   }
 
   /** Wadi's own Deployments and the version of Kubernetes: what the Role does not allow is left out. */

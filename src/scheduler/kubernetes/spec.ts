@@ -89,7 +89,6 @@ export function renderRun(spec: RunSpec, settings: Config, namespace: string): R
 /** What pods of `spec` mount: the token, the controllers, and the authority of the controllers' certificates if there is one. */
 export function renderSecret(spec: RunSpec, settings: Config, namespace: string): V1Secret {
   const { "kubernetes.cluster-name": cluster, "kubernetes.worker.name-prefix": prefix } = settings;
-  const { controllerCa } = spec as RunSpec & { readonly controllerCa?: string | undefined };
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -98,15 +97,14 @@ export function renderSecret(spec: RunSpec, settings: Config, namespace: string)
     data: {
       "run-token": base64(spec.runToken),
       controllers: base64(`${spec.controllers.join("\n")}\n`),
-      "controller-ca.pem": base64(controllerCa ?? ""),
+      "controller-ca.pem": base64(spec.controllerCa ?? ""),
     },
   };
 }
 
 /** Tells whether two calls mean the same run. */
 function hashSpec(spec: RunSpec): string {
-  const { runToken: _token, controllers: _controllers, ...rest } = spec as RunSpec & { readonly controllerCa?: string };
-  const { controllerCa: _ca, ...essence } = rest;
+  const { runToken: _token, controllers: _controllers, controllerCa: _ca, ...essence } = spec;
   const text = JSON.stringify(essence, (_key, value: unknown) => {
     if (typeof value === "bigint") return String(value);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
@@ -204,9 +202,8 @@ function renderEnvironment(spec: RunSpec, settings: Config, slots: number): V1En
     WADI_TASK_SLOTS: String(slots),
     WADI_RUN_TOKEN_FILE: `${SECRETS_FOLDER}/run-token`,
     WADI_CONTROLLERS_FILE: `${SECRETS_FOLDER}/controllers`,
-    ...((spec as { readonly controllerCa?: string }).controllerCa === undefined
-      ? {}
-      : { WADI_CONTROLLER_CA_FILE: `${SECRETS_FOLDER}/controller-ca.pem` }),
+    // An empty file counts as none.
+    WADI_CONTROLLER_CA_FILE: `${SECRETS_FOLDER}/controller-ca.pem`,
     WADI_DATA_PORT: String(DATA_PORT),
     WADI_ADMIN_PORT: String(ADMIN_PORT),
     WADI__LOGGING__FORMAT: "json",
