@@ -1,7 +1,7 @@
 /** Nomad's jobs of runs and what belongs to them: register, plan, stop, purge, look at, and the variable with the run's credential. */
 import { externalError, toAppError } from "../../core/errors.ts";
 import type { RunSpec } from "../scheduler.ts";
-import { type NomadAllocation, type NomadJobState, readAllocation, readJob, readPlan, readVariable } from "./answers.ts";
+import { type NomadAllocation, type NomadJobState, readAllocation, readEvaluation, readJob, readPlan, readVariable } from "./answers.ts";
 import type { NomadClient } from "./client.ts";
 import type { NomadJob } from "./job.ts";
 import { placementReason } from "./reasons.ts";
@@ -16,6 +16,14 @@ export interface Registered {
   readonly index: number;
 }
 
+interface Registration {
+  readonly JobModifyIndex?: number;
+  readonly EvalID?: string;
+}
+
+/** So long a plan waits for the evaluations of registrations before it, milliseconds. */
+const EVALUATION_MS = 3_000;
+
 /** Items of a run's variable. */
 const TOKEN = "run_token";
 const CONTROLLERS = "controllers";
@@ -24,6 +32,8 @@ const CONTROLLER_CA = "controller_ca";
 /** See the file's comment. */
 export class NomadJobs {
   readonly #client: NomadClient;
+  /** Evaluations of registrations of ours that are under way: a plan before their end would count their places as free. */
+  readonly #placing = new Set<Promise<void>>();
 
   constructor(client: NomadClient) {
     this.#client = client;
@@ -31,6 +41,7 @@ export class NomadJobs {
 
   /** What registering `job` would come to now. */
   async plan(job: NomadJob): Promise<{ readonly missing: number; readonly reason: string; readonly warnings: readonly string[] }> {
+    await Promise.all(this.#placing);
     const answer = await this.#client.call({ method: "POST", path: `/v1/job/${job.ID}/plan`, body: { Job: job, Diff: false } });
     const { FailedTGAllocs, Warnings } = readPlan(answer.body);
     const metric = FailedTGAllocs[WORKER_NAME];
@@ -46,7 +57,9 @@ export class NomadJobs {
     const body = { Job: job, EnforceIndex: true, JobModifyIndex: 0, Submission: { Source: source, Format: "json" } };
     try {
       const answer = await this.#client.call({ method: "PUT", path: "/v1/jobs", body });
-      const { JobModifyIndex: index = 0 } = (answer.body ?? {}) as { readonly JobModifyIndex?: number };
+      const { JobModifyIndex: index = 0, EvalID: evaluation = "" } = (answer.body ?? {}) as Registration;
+      const placing = this.#awaitEvaluation(evaluation).finally(() => this.#placing.delete(placing));
+      this.#placing.add(placing);
       return { created: true, stopped: false, index };
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -58,6 +71,23 @@ export class NomadJobs {
         retry: "never",
         hint: "Somebody else registered it, or nomad.cluster-id of two installations is the same.",
       });
+    }
+  }
+
+  /** Waits until an evaluation is no longer pending, and not for long: never throws. */
+  async #awaitEvaluation(id: string): Promise<void> {
+    const { clock } = this.#client;
+    const untilMs = clock.elapsedMs() + EVALUATION_MS;
+    let index = 1;
+    try {
+      while (id !== "" && clock.elapsedMs() < untilMs) {
+        const query = { index, wait: "500ms" };
+        const answer = await this.#client.call({ path: `/v1/evaluation/${id}`, query });
+        if (readEvaluation(answer.body).Status !== "pending") return;
+        index = Math.max(1, answer.index);
+      }
+    } catch {
+      // Whoever plans next hears of it.
     }
   }
 
