@@ -3,10 +3,10 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { Logger } from "../core/log.ts";
+import type { LogFile } from "../core/log-file.ts";
 import type { RandomSource } from "../core/prng.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { EndpointSource } from "./endpoint-list.ts";
-import type { LogFile } from "./log-file.ts";
 import type { ModuleSource } from "./protocol.ts";
 
 /** Exit codes of a worker process: done (told to stop, or all sources ended), the run failed, not wanted (wrong token or build, or fenced), left alone. */

@@ -7,9 +7,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { systemClock } from "../../core/clock.ts";
 import { type AppError, externalError, fromErrorRecord } from "../../core/errors.ts";
+import type { LogFile } from "../../core/log-file.ts";
 import { systemRandom } from "../../core/prng.ts";
 import { backoffDelayMs } from "../../core/retry.ts";
-import type { LogFile } from "./log-file.ts";
 import type { ChildMessage, Ports, SupervisorMessage } from "./messages.ts";
 
 /** How a child is run. */

@@ -5,13 +5,13 @@
 import { systemClock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { type Logger, makeLogger } from "../../core/log.ts";
+import type { LogFile } from "../../core/log-file.ts";
 import { makeRegistry, mergeExpositions } from "../../core/metrics.ts";
 import { AdminServer } from "../../rpc/admin-server.ts";
 import { say } from "../output.ts";
 import type { StateFolder } from "../state-folder.ts";
 import { ClusterChild } from "./child.ts";
 import { ProcessRecord } from "./leftovers.ts";
-import type { LogFile } from "./log-file.ts";
 import { killWorkers } from "./workers.ts";
 
 /** What a supervisor is made with. */

@@ -5,9 +5,9 @@
 import { systemClock } from "../../core/clock.ts";
 import type { LoadedConfig } from "../../core/config.ts";
 import { makeLogger } from "../../core/log.ts";
+import { LogFile } from "../../core/log-file.ts";
 import { makeRegistry } from "../../core/metrics.ts";
 import { systemRandom } from "../../core/prng.ts";
-import { LogFile } from "../../worker/log-file.ts";
 import { RemoteWorker } from "../../worker/remote-worker.ts";
 import { artifactCacheFolder } from "../compile.ts";
 import { release } from "../release.ts";

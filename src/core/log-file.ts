@@ -1,11 +1,20 @@
 /**
- * A worker's own log: JSON lines in a file that is kept small by rotation (the file and one before it), and pieces of it for those who ask.
- * Places in the log count from its beginning, also of what has been rotated away, so that a reader's cursor stays true.
+ * A log in files that are kept small: one that is larger than its limit becomes `<name>.1`, the one before `<name>.2` and so on, and the oldest
+ * goes. Lines are written whole, and given in pieces to those who ask. Places in the log count from its beginning, also of what has been put
+ * aside, so that a reader's cursor stays true. A disk that is full loses lines, never the process.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
-/** Bytes of a file after which a new one is begun. */
-const ROTATE_BYTES = 8 << 20;
+/** How a log is kept. */
+export interface LogFileOptions {
+  /** Size in bytes at which the file is put aside. */
+  readonly sizeLimit: number;
+  /** Files in all, >= 1. */
+  readonly files: number;
+}
+
+const SMALL: LogFileOptions = { sizeLimit: 8 << 20, files: 2 };
 /** Bytes of a piece at most. */
 export const LOG_PIECE_BYTES = 64 << 10;
 const NEWLINE = 10;
@@ -19,22 +28,25 @@ export interface LogPiece {
 
 /** See the file's comment. One writer per path. */
 export class LogFile {
-  readonly #path: string;
-  readonly #rotateBytes: number;
+  /** Where the newest lines are. */
+  readonly path: string;
+  readonly #options: LogFileOptions;
   #fd: number;
   #size: number;
   /** Place of the file's first byte. */
-  #base: number;
+  #base = 0;
   /** Bytes of the file before. */
   #olderSize = 0;
+  /** The beginning of a line whose end has not come yet. */
+  #rest = "";
 
-  /** Opens `path` for appending; a file that is there already is gone on with. Throws the system's error. */
-  constructor(path: string, rotateBytes = ROTATE_BYTES) {
-    this.#path = path;
-    this.#rotateBytes = rotateBytes;
+  /** Opens `path` for appending; its folder is made, a file that is there already is gone on with. Throws the system's error. */
+  constructor(path: string, options = SMALL) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.path = path;
+    this.#options = options;
     this.#fd = openSync(path, "a", 0o600);
     this.#size = fstatSync(this.#fd).size;
-    this.#base = 0;
   }
 
   /** Place behind the last byte. */
@@ -42,14 +54,28 @@ export class LogFile {
     return this.#base + this.#size;
   }
 
-  /** Appends a line, which ends in a newline. A disk that is full costs the line, not the worker. */
-  append(line: string): void {
+  /** Appends whole lines. */
+  append(lines: string): void {
     try {
-      if (this.#size >= this.#rotateBytes) this.#rotate();
-      this.#size += writeSync(this.#fd, line);
+      const bytes = Buffer.from(lines);
+      if (this.#size > 0 && this.#size + bytes.length > this.#options.sizeLimit) this.#rotate();
+      this.#size += writeSync(this.#fd, bytes);
     } catch {
       // There is nobody to tell: this is the log.
     }
+  }
+
+  /** Takes text in pieces as they come; only whole lines are written. */
+  write(text: string): void {
+    const whole = this.#rest + text;
+    const end = whole.lastIndexOf("\n") + 1;
+    this.#rest = whole.slice(end);
+    if (end > 0) this.append(whole.slice(0, end));
+  }
+
+  /** Writes what is left of an unfinished line. */
+  flush(): void {
+    if (this.#rest !== "") this.write("\n");
   }
 
   /**
@@ -81,23 +107,27 @@ export class LogFile {
   }
 
   get #older(): string {
-    return `${this.#path}.1`;
+    return `${this.path}.1`;
   }
 
   #rotate(): void {
+    const names = Array.from({ length: this.#options.files }, (_, age) => (age === 0 ? this.path : `${this.path}.${age}`));
     closeSync(this.#fd);
-    rmSync(this.#older, { force: true });
-    renameSync(this.#path, this.#older);
-    this.#fd = openSync(this.#path, "a", 0o600);
+    rmSync(names.at(-1) as string, { force: true });
+    for (let age = names.length - 2; age >= 0; age--) {
+      const [from, to] = [names[age] as string, names[age + 1] as string];
+      if (existsSync(from)) renameSync(from, to);
+    }
+    this.#fd = openSync(this.path, "a", 0o600);
     this.#base += this.#size;
-    this.#olderSize = this.#size;
+    this.#olderSize = this.#options.files > 1 ? this.#size : 0;
     this.#size = 0;
   }
 
   /** At most `length` bytes from place `at`, out of one file. */
   #bytes(at: number, length: number): Uint8Array {
     const inOlder = at < this.#base;
-    const path = inOlder ? this.#older : this.#path;
+    const path = inOlder ? this.#older : this.path;
     if (!existsSync(path)) return new Uint8Array();
     const begin = inOlder ? at - (this.#base - this.#olderSize) : at - this.#base;
     const bytes = new Uint8Array(inOlder ? Math.min(length, this.#base - at) : length);

@@ -1,17 +1,18 @@
-/** A worker's log: pieces of it, and rotation. */
-import { readFileSync } from "node:fs";
+/** Logs in files that are put aside when they are large, and pieces of them for those who ask. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { LOG_PIECE_BYTES, LogFile } from "../../../src/worker/log-file.ts";
+import { LOG_PIECE_BYTES, LogFile } from "../../../src/core/log-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const text = (log: LogFile, offset: number, limit = 1e9): string =>
   [...log.read(offset, limit)].map((piece) => Buffer.from(piece.text).toString()).join("");
 
-describe("a worker's log file", () => {
+describe("a log file", () => {
   const folder = temporaryFolder("log");
   let files = 0;
   const path = (): string => join(folder, `log-${++files}`);
+  const inFolder = (): string => join(folder, `folder-${++files}`, "api.log");
 
   it("gives all lines from a place on", () => {
     const log = new LogFile(path());
@@ -57,7 +58,7 @@ describe("a worker's log file", () => {
 
   it("stays small, and keeps counting places over a rotation", () => {
     const at = path();
-    const log = new LogFile(at, 100);
+    const log = new LogFile(at, { sizeLimit: 100, files: 2 });
     for (let i = 0; i < 50; i++) log.append(`line ${String(i).padStart(4, "0")}\n`);
     expect(readFileSync(at).length).to.be.at.most(110);
     expect(log.end).to.equal(500);
@@ -78,5 +79,33 @@ describe("a worker's log file", () => {
     second.append("two\n");
     expect(text(second, 0)).to.equal("one\ntwo\n");
     second.close();
+  });
+
+  it("writes whole lines only", () => {
+    const file = new LogFile(inFolder(), { sizeLimit: 1_000, files: 2 });
+    file.write("one\ntw");
+    expect(readFileSync(file.path, "utf8")).to.equal("one\n");
+    file.write("o\n");
+    file.write("rest");
+    file.flush();
+    expect(readFileSync(file.path, "utf8")).to.equal("one\ntwo\nrest\n");
+  });
+
+  it("keeps as many files as it was told, the newest lines in the first", () => {
+    const file = new LogFile(inFolder(), { sizeLimit: 10, files: 3 });
+    for (let line = 1; line <= 6; line++) file.write(`line ${line}\n`);
+    expect(readFileSync(file.path, "utf8")).to.equal("line 6\n");
+    expect(readFileSync(`${file.path}.1`, "utf8")).to.equal("line 5\n");
+    expect(readFileSync(`${file.path}.2`, "utf8")).to.equal("line 4\n");
+    expect(existsSync(`${file.path}.3`)).to.equal(false);
+  });
+
+  it("goes on with the file of an earlier process, and counts what is in it", () => {
+    const file = new LogFile(inFolder(), { sizeLimit: 10, files: 2 });
+    file.write("12345678\n");
+    const later = new LogFile(file.path, { sizeLimit: 10, files: 2 });
+    later.write("a\n");
+    expect(readFileSync(file.path, "utf8")).to.equal("a\n");
+    expect(readFileSync(`${file.path}.1`, "utf8")).to.equal("12345678\n");
   });
 });
