@@ -17,6 +17,8 @@ export interface BookedWorker {
 export class RunBook {
   readonly #records: NodeRecords;
   readonly #jobs = new Map<JobId, RecordedJob>();
+  /** Jobs of workers, by id; never forgotten within a term. */
+  readonly #jobOf = new Map<string, JobId>();
   readonly #dirty = new Set<JobId>();
   readonly #writing = new Map<JobId, Promise<void>>();
 
@@ -25,7 +27,7 @@ export class RunBook {
   }
 
   load(jobs: readonly RecordedJob[]): void {
-    for (const job of jobs) this.#jobs.set(job.job, job);
+    for (const job of jobs) this.#keep(job);
   }
 
   get jobs(): readonly RecordedJob[] {
@@ -48,7 +50,11 @@ export class RunBook {
   }
 
   worker(id: string): BookedWorker | undefined {
-    return this.workers().find(({ worker }) => worker.id === id);
+    const job = this.#jobs.get(this.#jobOf.get(id) ?? ("" as JobId));
+    for (const run of job?.runs ?? []) {
+      for (const worker of run.workers) if (worker.id === id && job !== undefined) return { job, run, worker };
+    }
+    return undefined;
   }
 
   /** Slots of a node that living workers have. */
@@ -59,9 +65,14 @@ export class RunBook {
   /** Keeps `job` instead of what was known of it; undefined: forgets it again, as if it had never been written. */
   put(id: JobId, job: RecordedJob | undefined): void {
     if (job === undefined) this.#jobs.delete(id);
-    else this.#jobs.set(id, job);
+    else this.#keep(job);
     if (job === undefined) this.#dirty.delete(id);
     else this.#dirty.add(id);
+  }
+
+  #keep(job: RecordedJob): void {
+    this.#jobs.set(job.job, job);
+    for (const { workers } of job.runs) for (const { id } of workers) this.#jobOf.set(id, job.job);
   }
 
   /** Changes a worker; how it is now, undefined if it is not in the book. */

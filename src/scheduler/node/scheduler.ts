@@ -64,6 +64,8 @@ export class NodeScheduler implements Scheduler, NodeRegistryHandler {
   readonly #listeners = new Set<(event: SchedulerEvent) => void>();
   readonly #over = new AbortController();
   readonly #turns = new Map<JobId, Promise<unknown>>();
+  /** Addresses of nodes that are being registered. */
+  readonly #arriving = new Set<string>();
   readonly #loaded: Promise<void>;
   #trouble = "";
 
@@ -162,7 +164,8 @@ export class NodeScheduler implements Scheduler, NodeRegistryHandler {
     const { nodeId: id, machineName: name, address, slots, processors, memoryBytes, peer } = request;
     const record = { id, name, address, slots, processors, memoryBytes: Number(memoryBytes), release: peer?.release ?? "" };
     // A node that cannot be dialled is of no use, and its operator has to hear of it.
-    await this.#keeper.reconcile(record);
+    this.#arriving.add(address);
+    await this.#keeper.reconcile(record).finally(() => this.#arriving.delete(address));
     await this.#records.writeNode(record);
     this.#nodes.register(record, this.#options.clock.elapsedMs());
     this.#options.logger.info("a node has registered", { node: id, name, address, slots });
@@ -235,7 +238,7 @@ export class NodeScheduler implements Scheduler, NodeRegistryHandler {
     await this.#book.saveAll();
     const needed = new Set(this.#book.living().map(({ worker }) => worker.node));
     for (const node of this.#nodes.forget(nowMs, (id) => needed.has(id))) await this.#records.removeNode(node);
-    this.#daemons.keep(new Set(this.#nodes.all.map(({ record }) => record.address)));
+    this.#daemons.keep(new Set([...this.#arriving, ...this.#nodes.all.map(({ record }) => record.address)]));
   }
 
   async #start(spec: RunSpec): Promise<StartOutcome> {
