@@ -107,7 +107,7 @@ export class JobEffects {
           (error) => ({ kind: "compile-failed", error: toErrorRecord(error) }),
         );
       case "start-workers":
-        return this.#attempt(() => this.#startWorkers(effect.run, effect.parallelism), startFailed(effect.run));
+        return this.#attempt(() => this.#startWorkers(effect), startFailed(effect.run));
       case "prepare-run":
         return this.#prepareRun(effect.run, effect.parallelism);
       case "end-workers":
@@ -170,7 +170,7 @@ export class JobEffects {
     this.#host.post({ kind: "compiled", artifact: compiled.hash, vertices: compiled.vertices });
   }
 
-  async #startWorkers(run: RunReference, parallelism: number): Promise<void> {
+  async #startWorkers({ run, parallelism, build }: JobEffect & { readonly kind: "start-workers" }): Promise<void> {
     const { scheduler, term, clock } = this.#context;
     this.#placing.abort();
     const placing = new AbortController();
@@ -178,7 +178,7 @@ export class JobEffects {
     await this.#shared.starts.run(async () => {
       if (placing.signal.aborted) return;
       term.check();
-      const spec = this.#spec(run, parallelism);
+      const spec = this.#spec(run, parallelism, build);
       const outcome = await scheduler.startWorkers(spec);
       this.#shared.onStarted(spec);
       if (outcome.kind !== "accepted") {
@@ -196,7 +196,7 @@ export class JobEffects {
     return { job_id: this.#host.id, pipeline_id: this.#host.stored.pipeline.id };
   }
 
-  #spec(run: RunReference, parallelism: number): RunSpec {
+  #spec(run: RunReference, parallelism: number, build: string): RunSpec {
     const { settings, endpoints, security } = this.#context;
     const { job, pipeline, environment, overrides } = this.#host.stored;
     return {
@@ -210,6 +210,7 @@ export class JobEffects {
         settings["controller.scheduler"] === "process" ? settings["process.slots-per-process"] : settings["worker.task-slots"],
       resources: { cpuMillis: SLOT_CPU_MILLIS, memoryBytes: settings["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
       artifact: job.artifact ?? "",
+      ...(build === "" ? {} : { build }),
       controllers: endpoints,
       controllerCa: security.controllerCa,
       runToken: this.#token?.fence === run.fence ? this.#token.token : makeRunToken(),

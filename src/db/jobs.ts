@@ -61,6 +61,7 @@ interface Row {
   readonly desired_ignore_state_before_epoch: bigint | null;
   readonly desired_env_vars: Record<string, string>;
   readonly desired_scheduler_config: Record<string, unknown>;
+  readonly desired_build: string;
   readonly desired_revision: bigint;
   readonly state: string;
   readonly state_context: Partial<JobContext> & { readonly tokenHashes?: readonly string[]; readonly failure?: ErrorRecord };
@@ -276,6 +277,7 @@ function desiredOf(row: Row): Desired {
     restartMode: row.desired_restart_mode as RestartMode,
     ignoreStateBeforeEpoch: ignore === null ? undefined : Number(ignore),
     launchKey: JSON.stringify([sorted(row.desired_env_vars), sorted(row.desired_scheduler_config)]),
+    build: row.desired_build,
     deleted: row.deleted,
   };
 }

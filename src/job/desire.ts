@@ -3,7 +3,7 @@
  * else was under way is acted on as soon as that is over, and one that was taken back in time costs nothing.
  */
 import { abandonRun, atRest, killWorkers, leaveRun, stopIdle, tellRun } from "./ending.ts";
-import { isPreparedFor, type Job, STOP_MODES, type StopMode } from "./job.ts";
+import { isPreparedFor, type Job, STOP_MODES, type StopMode, wantedBuild } from "./job.ts";
 import { change, discardPrepared, enter, type JobDraft, note, remember, runOf } from "./job-draft.ts";
 import { moveRun } from "./prepared.ts";
 import { enterCompiling } from "./starting.ts";
@@ -59,8 +59,9 @@ function tryAgain(draft: JobDraft): void {
   enterCompiling(draft);
 }
 
-function needsRestart({ desired, observedRestartNonce, context }: Job): boolean {
-  return desired.restartNonce !== observedRestartNonce || desired.launchKey !== context.launchKey;
+function needsRestart(job: Job): boolean {
+  const { desired, observedRestartNonce, context } = job;
+  return wantedBuild(job) !== context.build || desired.restartNonce !== observedRestartNonce || desired.launchKey !== context.launchKey;
 }
 
 /** Nothing runs yet: workers are simply asked for anew. */

@@ -38,7 +38,7 @@ export type JobEffect =
   /** Compile the program, store the artifact: `compiled` or `compile-failed`. */
   | { readonly kind: "compile" }
   /** Ask the scheduler for slots: `workers-accepted`, `not-enough-slots` or `start-failed`. */
-  | { readonly kind: "start-workers"; readonly run: RunReference; readonly parallelism: number }
+  | { readonly kind: "start-workers"; readonly run: RunReference; readonly parallelism: number; readonly build: string }
   /**
    * Let workers of the prepared run register and wait, with their leases renewed, while the newest run runs: nothing of the job is owned or
    * read yet. Once they have slots enough the report `prepared` is told, if one of them ends `lost`. Those that wait are handed to the run's

@@ -4,6 +4,7 @@
  */
 import { assert, must } from "../core/assert.ts";
 import type { ErrorRecord } from "../core/errors.ts";
+import { rejectBuild } from "./build.ts";
 import { type Ending, type JobLimits, type JobState, REST_STATES, type StopMode } from "./job.ts";
 import { backoff, change, endAside, endIn, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
 import { enterCompiling, enterScheduling } from "./starting.ts";
@@ -190,6 +191,10 @@ export function stopIdle(draft: JobDraft): void {
 /** After a failure that another attempt may mend; previews and jobs that failed too often fail. */
 export function recover(draft: JobDraft, error: ErrorRecord): void {
   const { job, limits } = draft;
+  if (job.state !== "compiling" && rejectBuild(draft, job.context.build, error)) {
+    change(draft, { failure: error });
+    return abandonRun(draft, "recovering", error);
+  }
   const restarts = job.restarts + 1;
   if (error.domain === "user" || job.preview || restarts > limits.allowedRestarts) return failJob(draft, error);
   change(draft, { restarts, failure: error });

@@ -53,6 +53,8 @@ export interface Desired {
   readonly ignoreStateBeforeEpoch: number | undefined;
   /** Any text that changes with the environment and the scheduler's settings of the workers: a change of it needs other workers. */
   readonly launchKey: string;
+  /** Build of the workers: a release, an artifact's address, an image; empty: the scheduler's own. A change of it needs other workers. */
+  readonly build: string;
   /** The pipeline is deleted: the job is stopped by force and cleaned up. */
   readonly deleted: boolean;
 }
@@ -107,6 +109,8 @@ export interface PreparedRun {
   /** `Desired.launchKey` and `Desired.restartNonce` that it was made for. */
   readonly launchKey: string;
   readonly restartNonce: number;
+  /** Build of its workers. */
+  readonly build: string;
   /** Handed over to by then, ready or not; while the newest run is `running`. */
   readonly deadlineAtMs: number;
   /** The newest run has to move whatever the user wants: its workers have to leave their machine. */
@@ -154,6 +158,12 @@ export interface JobContext {
   readonly prepared: PreparedRun | undefined;
   /** Without doubles, ascending by fence. */
   readonly leftovers: readonly Leftover[];
+  /** Build of the newest run's workers. */
+  readonly build: string;
+  /** The build that completed a checkpoint last; undefined: none did. A run of another one is on trial. */
+  readonly goodBuild: string | undefined;
+  /** The wanted build, if it was on trial and failed: until the wish changes `goodBuild` is used. */
+  readonly rejectedBuild: string | undefined;
   /** Highest fence that was given to a run, prepared ones included; 0: that of the newest run. */
   readonly lastFence: number;
 }
@@ -244,6 +254,9 @@ export const NO_CONTEXT: JobContext = {
   ignoreStateBeforeEpoch: undefined,
   prepared: undefined,
   leftovers: [],
+  build: "",
+  goodBuild: undefined,
+  rejectedBuild: undefined,
   lastFence: 0,
 };
 
@@ -269,9 +282,16 @@ export function newJob(init: Pick<Job, "id" | "preview" | "ttlMs" | "desired">, 
   };
 }
 
+/** The build that the next run's workers shall have. */
+export function wantedBuild({ desired, context }: Job): string {
+  return desired.build === context.rejectedBuild ? (context.goodBuild ?? desired.build) : desired.build;
+}
+
 /** Whether a prepared run is what the user wants now. */
-export function isPreparedFor({ desired }: Job, { parallelism, launchKey, restartNonce }: PreparedRun): boolean {
-  return desired.parallelism === parallelism && desired.launchKey === launchKey && desired.restartNonce === restartNonce;
+export function isPreparedFor(job: Job, { parallelism, launchKey, restartNonce, build }: PreparedRun): boolean {
+  const { desired } = job;
+  const same = desired.parallelism === parallelism && desired.launchKey === launchKey && desired.restartNonce === restartNonce;
+  return same && wantedBuild(job) === build;
 }
 
 /** The fence of the job's next run: one above all that were ever given. */

@@ -4,9 +4,10 @@
  * Runs besides the newest (the prepared one, and leftovers whose workers are still to be stopped) are told apart by their fences.
  */
 import type { ErrorRecord } from "../core/errors.ts";
+import { rejectBuild } from "./build.ts";
 import { leaveRun } from "./ending.ts";
 import type { JobEvent } from "./event.ts";
-import { type Leftover, nextFence, type PreparedRun, runIdOf } from "./job.ts";
+import { type Leftover, nextFence, type PreparedRun, runIdOf, wantedBuild } from "./job.ts";
 import { backoff, discardPrepared, type JobDraft, note, remember } from "./job-draft.ts";
 
 /** Less time than this is not worth the attempt. */
@@ -27,7 +28,10 @@ export interface Move {
 export function moveRun(draft: JobDraft, { cause, forced, killedAtMs }: Move): void {
   const { job, nowMs, limits } = draft;
   const { prepared } = job.context;
-  const untilMs = prepareUntilMs(draft, killedAtMs);
+  const build = wantedBuild(job);
+  // Another build may have to be fetched, and nothing is lost meanwhile.
+  const longestMs = build === job.context.build ? limits.prepareMs : Math.max(limits.prepareMs, limits.workerStartupMs);
+  const untilMs = prepareUntilMs(draft, longestMs, killedAtMs);
   if (prepared !== undefined) {
     if (!forced || (prepared.forced && untilMs >= prepared.deadlineAtMs)) return;
     return remember(draft, { prepared: { ...prepared, forced, killedAtMs, deadlineAtMs: Math.min(untilMs, prepared.deadlineAtMs) } });
@@ -36,7 +40,7 @@ export function moveRun(draft: JobDraft, { cause, forced, killedAtMs }: Move): v
   const fence = nextFence(job);
   const { parallelism, launchKey, restartNonce } = job.desired;
   const run = { id: runIdOf(job.id, fence), fence };
-  const wanted = { parallelism, launchKey, restartNonce };
+  const wanted = { parallelism, launchKey, restartNonce, build };
   remember(draft, { prepared: { run, cause, ...wanted, deadlineAtMs: untilMs, forced, killedAtMs }, lastFence: fence });
   note(draft, "run-prepared", "info", `workers of run ${fence} come up beside those of run ${job.run?.fence}`, {
     details: { parallelism },
@@ -44,8 +48,8 @@ export function moveRun(draft: JobDraft, { cause, forced, killedAtMs }: Move): v
   openPrepared(draft);
 }
 
-function prepareUntilMs({ nowMs, limits }: JobDraft, killedAtMs: number | undefined): number {
-  const longest = nowMs + limits.prepareMs;
+function prepareUntilMs({ nowMs }: JobDraft, longestMs: number, killedAtMs: number | undefined): number {
+  const longest = nowMs + longestMs;
   if (killedAtMs === undefined) return longest;
   return Math.min(longest, killedAtMs - Math.min(HANDOVER_MS, (killedAtMs - nowMs) / 2));
 }
@@ -54,8 +58,8 @@ function prepareUntilMs({ nowMs, limits }: JobDraft, killedAtMs: number | undefi
 export function openPrepared(draft: JobDraft): void {
   const { prepared } = draft.job.context;
   if (prepared === undefined) return;
-  const { run, parallelism } = prepared;
-  draft.effects.push({ kind: "prepare-run", run, parallelism }, { kind: "start-workers", run, parallelism });
+  const { run, parallelism, build } = prepared;
+  draft.effects.push({ kind: "prepare-run", run, parallelism }, { kind: "start-workers", run, parallelism, build });
 }
 
 /** What happened to a run besides the newest one. */
@@ -92,15 +96,21 @@ function handOver(draft: JobDraft, { cause }: PreparedRun): void {
   if (draft.job.state === "running") leaveRun(draft, cause, "checkpoint");
 }
 
-/** It will not come to anything: the run is left first. */
-function giveUp(draft: JobDraft, { run, cause }: PreparedRun, reason: string, error?: ErrorRecord): void {
+/** It will not come to anything: the run is left first, unless only a build is to blame that nobody has to have. */
+function giveUp(draft: JobDraft, { run, cause, build, forced }: PreparedRun, reason: string, error?: ErrorRecord): void {
+  const rejected = error !== undefined && rejectBuild(draft, build, error);
   note(draft, "prepare-failed", "warn", `run ${run.fence} could not come up beside the running one: ${reason}`, { error });
   discardPrepared(draft);
-  if (draft.job.state === "running") leaveRun(draft, cause, "checkpoint");
+  if (draft.job.state === "running" && (forced || !rejected)) leaveRun(draft, cause, "checkpoint");
 }
 
 /** The time is over: the run is left although the next one is not there. Its workers go on coming up. */
-export function preparedOverdue(draft: JobDraft, { run, cause }: PreparedRun): void {
+export function preparedOverdue(draft: JobDraft, prepared: PreparedRun): void {
+  const { run, cause, build, forced } = prepared;
+  if (build !== draft.job.context.build && !forced) {
+    const message = "its workers have not come up in time";
+    return giveUp(draft, prepared, message, { domain: "external", code: "timeout", message, retry: "backoff" });
+  }
   note(draft, "prepare-overdue", "warn", `workers of run ${run.fence} have not come up in time: the running one is left first`);
   leaveRun(draft, cause, "checkpoint");
 }

@@ -1,7 +1,7 @@
 /** How a job gets a run: its program is compiled, slots are found, workers register and start their tasks. */
 import type { ErrorRecord } from "../core/errors.ts";
 import type { JobEvent } from "./event.ts";
-import { isPreparedFor, nextFence, type PlacedWorker, type RunReference, runIdOf, type StopMode } from "./job.ts";
+import { isPreparedFor, nextFence, type PlacedWorker, type RunReference, runIdOf, type StopMode, wantedBuild } from "./job.ts";
 import { change, discardPrepared, enter, type JobDraft, note, remember, retryLater, runOf } from "./job-draft.ts";
 
 /** Compiles the program. Without change of the program the artifact is there already. */
@@ -30,6 +30,7 @@ export function enterScheduling(draft: JobDraft): void {
   const { job, limits } = draft;
   const { parallelism, restartNonce, launchKey, checkpointIntervalMs, ignoreStateBeforeEpoch } = job.desired;
   enter(draft, "scheduling", limits.workerStartupMs);
+  const build = wantedBuild(job);
   const run = nextRun(draft);
   change(draft, {
     run,
@@ -37,7 +38,15 @@ export function enterScheduling(draft: JobDraft): void {
     tasks: parallelism * job.context.vertices,
     observedRestartNonce: restartNonce,
   });
-  remember(draft, { launchKey, checkpointIntervalMs, ignoreStateBeforeEpoch, placement: undefined, live: true, lastFence: run.fence });
+  remember(draft, {
+    launchKey,
+    checkpointIntervalMs,
+    ignoreStateBeforeEpoch,
+    placement: undefined,
+    live: true,
+    lastFence: run.fence,
+    build,
+  });
   startWorkers(draft);
 }
 
@@ -49,7 +58,7 @@ export function startWorkers(draft: JobDraft): void {
   const parallelism = job.parallelism ?? job.desired.parallelism;
   if (placement !== undefined) return adopt(draft, placement, undefined);
   effects.push({ kind: "start-run", run, parallelism, checkpointIntervalMs, ignoreStateBeforeEpoch });
-  effects.push({ kind: "start-workers", run, parallelism });
+  effects.push({ kind: "start-workers", run, parallelism, build: job.context.build });
 }
 
 /** Takes over a run whose workers are placed. */

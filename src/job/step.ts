@@ -4,6 +4,7 @@
  * `ending.ts`, the user's wishes in `desire.ts`.
  */
 import type { ErrorRecord } from "../core/errors.ts";
+import { buildProved } from "./build.ts";
 import { moveAway, reconcile } from "./desire.ts";
 import type { JobEffect } from "./effect.ts";
 import {
@@ -84,6 +85,7 @@ function follow(draft: JobDraft, event: JobEvent): void {
       return loaded(draft);
     case "desired-changed":
       if (event.desired.revision < draft.job.desired.revision) return;
+      if (event.desired.build !== draft.job.desired.build) remember(draft, { rejectedBuild: undefined });
       return change(draft, { desired: event.desired });
     case "tick":
       return tick(draft);
@@ -128,7 +130,9 @@ function runReported(draft: JobDraft, report: RunReport): void {
     case "running":
       return enterRunning(draft);
     case "epoch-complete":
-      return report.epoch > draft.job.epoch ? change(draft, { epoch: report.epoch }) : undefined;
+      if (report.epoch <= draft.job.epoch) return;
+      buildProved(draft);
+      return change(draft, { epoch: report.epoch });
     case "ending":
       return leaveRun(draft, "finishing", "checkpoint", true);
     case "leaving":

@@ -50,6 +50,8 @@ export interface RunSpec extends RunKey {
   readonly resources: SlotResources;
   /** Content hash of the artifact, so that a machine that has it is preferred. */
   readonly artifact: string;
+  /** Build of the worker: a release, an artifact's address or an image, as the scheduler understands it; absent: its own default. */
+  readonly build?: string | undefined;
   /** Controllers' endpoints, "host:port", the leader first. */
   readonly controllers: readonly string[];
   /** What workers log in with. Made for this run. Handed over by the safest means the outside system has; never shown, never in a job spec. */

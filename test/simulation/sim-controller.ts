@@ -210,7 +210,7 @@ export class SimController extends Actor {
       case "compile":
         return this.#compile();
       case "start-workers":
-        return this.#startWorkers(effect.run.fence, effect.parallelism);
+        return this.#startWorkers(effect.run.fence, effect.parallelism, effect.build);
       case "start-run":
       case "adopt-run": {
         if (this.#run?.fence === effect.run.fence) return;
@@ -251,11 +251,11 @@ export class SimController extends Actor {
     });
   }
 
-  #startWorkers(fence: number, slots: number): void {
+  #startWorkers(fence: number, slots: number, build: string): void {
     const { scheduler } = this.#sim;
     scheduler.call(
       this,
-      () => scheduler.start(fence, slots),
+      () => scheduler.start(fence, slots, build),
       (answer) => {
         if (!answer.ok) return this.tell({ kind: "start-failed", fence, error: away(answer.reason) });
         if (answer.value.kind === "accepted") return this.tell({ kind: "workers-accepted", fence, workers: answer.value.workers });

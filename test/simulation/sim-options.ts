@@ -18,6 +18,12 @@ export const PLANTS = [
 /** One of `PLANTS`. */
 export type Plant = (typeof PLANTS)[number];
 
+/** Builds of the worker that users wish for. */
+export const BUILDS = ["", "good", "crashing", "failing"] as const;
+
+/** Workers of these end as soon as they start, or fail when they are told what to do. */
+export const BAD_BUILDS: ReadonlySet<string> = new Set(["crashing", "failing"]);
+
 /** Chances in thousandths; times in milliseconds. */
 export interface SimFaults {
   readonly crashBetweenEffects: number;

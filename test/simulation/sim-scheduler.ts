@@ -11,6 +11,7 @@ interface Placed {
   readonly id: WorkerId;
   readonly fence: number;
   readonly slots: number;
+  readonly build: string;
   /** Undefined: not started yet. */
   process: SimWorker | undefined;
   gone: boolean;
@@ -47,7 +48,7 @@ export class SimScheduler extends Service {
     return this.#workers.flatMap(({ process, gone }) => (process === undefined || gone ? [] : [process]));
   }
 
-  start(fence: number, slots: number): StartAnswer {
+  start(fence: number, slots: number, build: string): StartAnswer {
     const known = this.#workers.filter((worker) => worker.fence === fence);
     if (this.#stopped.has(fence) || fence < this.#highest) return { kind: "fenced" };
     if (known.length > 0) return { kind: "accepted", workers: known.length };
@@ -57,15 +58,15 @@ export class SimScheduler extends Service {
     this.#highest = fence;
     const { prng } = this.#sim.world;
     const perWorker = 1 + prng.below(3);
-    for (let left = slots; left > 0; left -= perWorker) this.#place(fence, perWorker);
+    for (let left = slots; left > 0; left -= perWorker) this.#place(fence, perWorker, build);
     // Now and then somebody gets more than asked for.
-    if (prng.chance(1, 6)) this.#place(fence, 1);
+    if (prng.chance(1, 6)) this.#place(fence, 1, build);
     return { kind: "accepted", workers: Math.ceil(slots / perWorker) };
   }
 
-  #place(fence: number, slots: number): void {
+  #place(fence: number, slots: number, build: string): void {
     const id = `wk_${String(this.#numbers++).padStart(4, "0")}` as WorkerId;
-    const placed: Placed = { id, fence, slots, process: undefined, gone: false };
+    const placed: Placed = { id, fence, slots, build, process: undefined, gone: false };
     this.#workers.push(placed);
     const { world, options } = this.#sim;
     if (world.fault(options.faults.neverStarts)) return;
@@ -74,9 +75,11 @@ export class SimScheduler extends Service {
 
   #launch(placed: Placed): void {
     if (placed.gone) return;
-    const { id, fence, slots } = placed;
+    const { id, fence, slots, build } = placed;
     placed.process = new SimWorker(this.#sim, id, fence, slots, (reason) => this.#exited(placed, reason));
     this.#sim.workerStarted(placed.process);
+    if (build === "crashing") placed.process.exit("this build does not start");
+    if (build === "failing") placed.process.failsWhenAssigned = true;
   }
 
   #exited(placed: Placed, reason: string): void {

@@ -26,6 +26,8 @@ export class SimWorker extends Actor {
   readonly id: WorkerId;
   readonly fence: number;
   readonly slots: number;
+  /** Of a bad build. */
+  failsWhenAssigned = false;
   readonly #port: number;
   #stream: Stream<ToController, ToWorker> | undefined;
   /** The stream on which it is welcome. */
@@ -189,6 +191,7 @@ export class SimWorker extends Actor {
   }
 
   #assign({ placement, number, restored, base }: Assign): void {
+    if (this.failsWhenAssigned) return this.fail("external");
     if (this.#assigned) return;
     this.#assigned = true;
     this.#number = number;

@@ -32,7 +32,16 @@ describe("simulation", () => {
       for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += summary[key];
     }
     expect([...states]).to.include.members(JOB_STATES.filter((state) => state !== "created"));
-    expect([...faults.keys()]).to.include.members([...CHAOS_KINDS, "controller crashed", "wish", "prepared", "handed over", "discarded"]);
+    expect([...faults.keys()]).to.include.members([
+      ...CHAOS_KINDS,
+      "controller crashed",
+      "wish",
+      "prepared",
+      "handed over",
+      "discarded",
+      "build rejected",
+      "build moved",
+    ]);
     for (const [what, count] of Object.entries(total)) expect(count, what).to.be.greaterThan(SEEDS / 10);
   });
 

@@ -7,7 +7,7 @@ import type { JobId, WorkerId } from "../../src/core/ids.ts";
 import { type Job, newJob, REST_STATES, STOP_MODES } from "../../src/job/job.ts";
 import { Database, type SimManifest, type SimRecord, Sink, type StagedRows, Store } from "./outside.ts";
 import { SimController } from "./sim-controller.ts";
-import { type ChaosKind, drawOptions, type Plant, type SimOptions } from "./sim-options.ts";
+import { BAD_BUILDS, BUILDS, type ChaosKind, drawOptions, type Plant, type SimOptions } from "./sim-options.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
 import type { SimWorker } from "./sim-worker.ts";
 import { type Actor, type Answer, violation, World } from "./world.ts";
@@ -72,6 +72,7 @@ export class Simulation {
       restartMode: "safe",
       ignoreStateBeforeEpoch: undefined,
       launchKey: "",
+      build: "",
       deleted: false,
     };
     this.database = new Database(this.world, newJob({ id: "job_sim" as JobId, preview: false, ttlMs, desired }, 0));
@@ -225,11 +226,19 @@ export class Simulation {
       { restartNonce: desired.restartNonce + 1, restartMode: prng.pick(["safe", "force"]) },
       { checkpointIntervalMs: prng.between(1, 10) * 1000 },
       { launchKey: String(prng.below(3)) },
+      { build: this.#someBuild() },
       ...(prng.chance(1, 3) ? [{ restartNonce: desired.restartNonce + 1, ignoreStateBeforeEpoch: database.job.epoch + 1 }] : []),
     ]);
     this.world.log(() => `user: ${JSON.stringify(wish)}`);
     this.count("wish");
     database.wish(wish);
+  }
+
+  /** Where no run may be lost a build that does not work is wished for only if there is a good one to go back to. */
+  #someBuild(): string {
+    const build = this.world.prng.pick(BUILDS);
+    const hopeless = this.options.gentle && this.database.job.context.goodBuild === undefined;
+    return hopeless && BAD_BUILDS.has(build) ? "" : build;
   }
 
   #heal(): void {
@@ -239,6 +248,8 @@ export class Simulation {
     this.#healedAtMs = world.nowMs;
     scheduler.capacity = options.capacity + 16;
     if (this.controllers.length === 0) this.#startController();
+    // A build that never works has nothing to go back to where none has ever completed a checkpoint.
+    if (this.database.job.context.goodBuild === undefined) this.database.wish({ build: "" });
   }
 
   /** The user wants it to run until its sources end, which they do soon. */
@@ -324,6 +335,9 @@ export class Simulation {
     if (job.restarts > limits.allowedRestarts)
       throw violation(this.world, `${job.restarts} restarts were made, ${limits.allowedRestarts} are allowed`);
     if ((job.run?.fence ?? 0) < (before.run?.fence ?? 0)) throw violation(this.world, "the run's fence went back");
+    if (job.context.rejectedBuild !== undefined && before.context.rejectedBuild === undefined) this.count("build rejected");
+    if (job.context.goodBuild !== before.context.goodBuild && before.context.goodBuild !== undefined) this.count("build moved");
+    if (BAD_BUILDS.has(job.context.goodBuild ?? "")) throw violation(this.world, `build ${job.context.goodBuild} is taken for good`);
     if (job.epoch > this.store.newest) throw violation(this.world, `epoch ${job.epoch} is shown as complete and was never recorded`);
     this.#checkDeadline(before);
     if (!REST_STATES.has(job.state) && job.stateDeadlineAtMs === undefined)

@@ -30,6 +30,7 @@ export const DESIRED: Desired = {
   restartMode: "safe",
   ignoreStateBeforeEpoch: undefined,
   launchKey: "",
+  build: "",
   deleted: false,
 };
 
