@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, pause } from "./cluster.ts";
 
@@ -66,7 +66,7 @@ async function startAgents(folder: string, version: string, signal: AbortSignal)
   };
   try {
     agents.push(startAgent(folder, "demo-2", second, `127.0.0.1:${first.rpc}`));
-    await untilNodes(address, agents, signal);
+    await untilNodes(folder, address, agents, signal);
   } catch (error) {
     await stop();
     throw error;
@@ -84,29 +84,35 @@ function startAgent(folder: string, name: string, ports: Ports, server: string |
   const quiet = "env_aws,env_gce,env_azure,env_digitalocean,vault,consul";
   writeFileSync(
     file,
-    `name = "${name}"\ndata_dir = "${data}"\nbind_addr = "127.0.0.1"\nlog_level = "WARN"\ndisable_update_check = true\n` +
+    `name = "${name}"\ndata_dir = "${data}"\nbind_addr = "127.0.0.1"\nadvertise {\n  http = "127.0.0.1"\n  rpc = "127.0.0.1"\n  serf = "127.0.0.1"\n}\nlog_level = "WARN"\ndisable_update_check = true\n` +
       `ports {\n  http = ${ports.http}\n  rpc = ${ports.rpc}\n  serf = ${ports.serf}\n}\n${role}\n` +
       `client {\n  enabled = true\n  network_interface = "lo"\n  cgroup_parent = "wadi-${name}-${process.pid}"\n${found}  options = { "fingerprint.denylist" = "${quiet}" }\n}\n` +
       `plugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n`,
   );
   const { AWS_CA_BUNDLE: _, ...env } = process.env;
-  const child = spawn("nomad", ["agent", "-config", file], { stdio: "ignore", env, detached: true });
+  const log = openSync(join(folder, `${name}.log`), "w");
+  const child = spawn("nomad", ["agent", "-config", file], { stdio: ["ignore", log, log], env, detached: true });
+  closeSync(log);
   child.on("error", () => undefined);
   process.on("exit", () => child.exitCode === null && child.kill("SIGKILL"));
   return child;
 }
 
-async function untilNodes(address: string, agents: readonly ChildProcess[], signal: AbortSignal): Promise<void> {
+async function untilNodes(folder: string, address: string, agents: readonly ChildProcess[], signal: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + READY_LIMIT_MS;
   while (performance.now() < deadlineMs && !signal.aborted) {
-    if (agents.some(({ exitCode }) => exitCode !== null))
-      throw new Error("a Nomad agent ended: try nomad agent -dev by hand and see what it says");
+    const dead = agents.findIndex(({ exitCode }) => exitCode !== null);
+    if (dead >= 0) throw new Error(`the Nomad agent demo-${dead + 1} ended: ${lastWords(join(folder, `demo-${dead + 1}.log`))}`);
     const answer = await fetch(`${address}/v1/nodes`).catch(() => undefined);
     const nodes = answer?.ok === true ? ((await answer.json()) as { Status: string }[]) : [];
     if (nodes.filter(({ Status }) => Status === "ready").length >= agents.length) return;
     await pause(POLL_MS);
   }
   throw new Error(signal.aborted ? "stopped" : "the Nomad agents did not get ready");
+}
+
+function lastWords(log: string): string {
+  return readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n");
 }
 
 async function stopAgent(child: ChildProcess): Promise<void> {
