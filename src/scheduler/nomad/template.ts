@@ -40,7 +40,11 @@ export async function renderedJob(
 ): Promise<NomadJob> {
   if (source === undefined) return renderJob(spec, settings);
   const own = renderJob(spec, { ...settings, ...commandless(settings) });
-  return mergeTemplate(await parseTemplate(source, own, client), own, source.path);
+  const job = mergeTemplate(await parseTemplate(source, own, client), own, source.path);
+  const { body } = await client.call({ method: "POST", path: "/v1/validate/job", body: { Job: job } });
+  const { ValidationErrors: problems } = (body ?? {}) as { readonly ValidationErrors?: readonly string[] | null };
+  if (problems !== undefined && problems !== null && problems.length > 0) throw broken(source.path, problems.join("; "));
+  return job;
 }
 
 /** A template brings its own command: the settings' absence must not fail the rendering of the rest. */
