@@ -54,6 +54,9 @@ const clusterSettings = {
   "cluster.stop-timeout": duration(SECOND, HOUR)(MINUTE, "time that Ctrl-C gives workers for their last checkpoint"),
   "process.slots": integer(1, 65_536)(1_024, "slots of all workers of the process scheduler together"),
   "process.niceness": integer(0, 19)(5, "how far workers on this machine stand back for the controller and the database"),
+  "process.builds": optionalText(
+    "directory of other builds for workers of processes and nodes, each by its name; builds in the state directory if empty",
+  ),
   "process.slots-per-process": integer(1, 1_024)(16, "slots of one worker process of the process scheduler"),
 } as const;
 
@@ -97,6 +100,7 @@ const tlsSettings = {
 
 const executionSettings = {
   "connectors.file.roots": textList(["."], "directories that file connectors may reach, relative to the working directory"),
+  "connectors.secret.roots": textList(["/run/secrets"], "directories in which tables' secrets, as {{ file:/path }}, are found"),
   "udf.timeout": duration(1, HOUR)(10 * SECOND, "a user's function may take this long for one batch"),
   "compiler.optimize-level": integer(0, 3)(3, "AssemblyScript's optimisation level"),
   "compiler.shrink-level": integer(0, 2)(0, "AssemblyScript's size level"),

@@ -167,6 +167,8 @@ export interface StartWorkerRequest {
   readonly artifactStoreUrl: string;
   /** Authority of controllers' certificates, PEM; empty: none. */
   readonly controllerCa: string;
+  /** Name of the installed build that the worker is started with; empty: the daemon's own. One that is not there: FAILED_PRECONDITION. */
+  readonly build: string;
 }
 
 export interface StartWorkerRequest_EnvironmentEntry {
@@ -1023,6 +1025,7 @@ function createBaseStartWorkerRequest(): StartWorkerRequest {
     artifactHash: "",
     artifactStoreUrl: "",
     controllerCa: "",
+    build: "",
   };
 }
 
@@ -1069,6 +1072,9 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
     }
     if (message.controllerCa !== "") {
       writer.uint32(98).string(message.controllerCa);
+    }
+    if (message.build !== "") {
+      writer.uint32(106).string(message.build);
     }
     return writer;
   },
@@ -1185,6 +1191,14 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
             message.controllerCa = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.build = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1230,6 +1244,7 @@ export const StartWorkerRequest: MessageFns<StartWorkerRequest> = {
     message.artifactHash = object.artifactHash ?? "";
     message.artifactStoreUrl = object.artifactStoreUrl ?? "";
     message.controllerCa = object.controllerCa ?? "";
+    message.build = object.build ?? "";
     return message;
   },
 };

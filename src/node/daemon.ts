@@ -271,7 +271,7 @@ export class NodeDaemon implements Service, NodeDaemonHandler {
 }
 
 function launchOf(request: StartWorkerRequest): WorkerLaunch {
-  const { fence, workerId, slots, controllerEndpoints, controllerCa, runToken, environment, memoryLimitBytes } = request;
+  const { fence, workerId, slots, build, controllerEndpoints, controllerCa, runToken, environment, memoryLimitBytes } = request;
   if (fence === undefined || !isId("job", fence.jobId) || !isId("run", fence.runId) || !isId("worker", workerId) || slots < 1) {
     throw externalError("io", "a worker was asked for without job, run, id or slots", { retry: "never" });
   }
@@ -282,6 +282,7 @@ function launchOf(request: StartWorkerRequest): WorkerLaunch {
     worker: workerId,
     slots,
     controllers: controllerEndpoints,
+    ...(build === "" ? {} : { build }),
     ...(controllerCa === "" ? {} : { controllerCa }),
     runToken,
     environment,

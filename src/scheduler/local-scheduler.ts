@@ -198,6 +198,8 @@ export class LocalScheduler implements Scheduler {
       throw internalError("already-exists", `run ${spec.run} of job ${spec.job} was started with another specification`);
     }
     if (known === undefined) {
+      // Before anything is written down: what cannot be started must not be remembered.
+      this.#options.launcher.describe(launchOf(spec, 1));
       const available = this.#options.slots - this.#usedSlots();
       if (spec.slots > available) return { kind: "not-enough-slots", needed: spec.slots, available: Math.max(0, available) };
       const sizes = sizeWorkers(spec.slots, spec.slotsPerWorker);

@@ -210,6 +210,8 @@ export interface WorkerLaunch extends RunKey {
   readonly controllers: readonly string[];
   /** Handed to the worker in a file of mode 0600 or in memory; never as argument or in the environment. */
   readonly runToken: string;
+  /** As `RunSpec.build`. */
+  readonly build?: string | undefined;
   /** As `RunSpec.controllerCa`. */
   readonly controllerCa?: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
@@ -246,7 +248,7 @@ export interface WorkerLauncher {
   /** Workers that were launched before and have ended while nobody watched, each told once; absent: there can be none. */
   departed?(): Promise<readonly { readonly launch: Omit<WorkerLaunch, "runToken">; readonly exit: WorkerExit }[]>;
 
-  /** How workers are started here, for people: one command line without secrets, or a sentence. */
+  /** How workers are started here, for people: one command line without secrets. Throws `invalid-config` where they cannot, such as for a build that is not there. */
   describe(launch: Omit<WorkerLaunch, "runToken" | "worker">): string;
 
   /** Output of a worker that was launched here, as `Scheduler.logs` says. Throws `not-found` once nothing of it is kept. */

@@ -74,7 +74,7 @@ export class StageNode {
 
   async start(): Promise<void> {
     const command = { program: process.execPath, args: [IDLE_WORKER], environment: { ...process.env } };
-    this.#launcher = new ProcessLauncher({ folder: join(this.folder, "workers"), command, clock: systemClock, pollMs: 20 });
+    this.#launcher = new ProcessLauncher({ folder: join(this.folder, "workers"), command: () => command, clock: systemClock, pollMs: 20 });
     this.#stop = new AbortController();
     const listening = new Promise<number>((resolve) => {
       const parts = { ...this.#options, folder: this.folder, launcher: this.#launcher as ProcessLauncher };

@@ -38,7 +38,7 @@ export class ProcessStage implements SchedulerStage {
   async open(): Promise<ProcessScheduler> {
     for (const launcher of this.#launchers) launcher.close();
     const command = { program: process.execPath, args: [IDLE_WORKER], environment: { ...process.env, ...this.#environment } };
-    const launcher = new ProcessLauncher({ folder: this.workers, command, clock: systemClock, pollMs: 20 });
+    const launcher = new ProcessLauncher({ folder: this.workers, command: () => command, clock: systemClock, pollMs: 20 });
     this.#launchers.push(launcher);
     const records = join(this.folder, "runs");
     const options = { launcher, folder: records, slots: CAPACITY, clock: systemClock, random: systemRandom, logger: silentLogger };

@@ -57,7 +57,10 @@ export class ThreadLauncher implements WorkerLauncher {
     return [];
   }
 
-  describe({ slots }: { readonly slots: number }): string {
+  describe({ slots, build }: { readonly slots: number; readonly build?: string | undefined }): string {
+    if (build !== undefined) {
+      throw externalError("invalid-config", `threads are of the controller's own build, not of "${build}"`, { retry: "never" });
+    }
     return `a thread of process ${process.pid} with ${slots} slot${slots === 1 ? "" : "s"}`;
   }
 

@@ -75,7 +75,10 @@ export class WorkerKeeper {
     return { phase: "running", note: `process ${handle} on node "${name}"` };
   }
 
-  /** Asks for the workers of `spec` that have not been started; resolves when every daemon has been asked once. */
+  /**
+   * Asks for the workers of `spec` that have not been started; resolves when every daemon has been asked once. Throws `invalid-config`, having
+   * ended the others, where a node can never start one.
+   */
   async start(spec: RunSpec, workers: readonly BookedWorker[]): Promise<void> {
     const waiting = workers.filter(({ worker }) => worker.handle === undefined && worker.exit === undefined);
     const orders = waiting.map(({ worker }) => {
@@ -84,9 +87,11 @@ export class WorkerKeeper {
       return this.#askStart(worker.id, order);
     });
     for (const { worker } of waiting) this.tellWorker(worker.id);
-    await Promise.all(orders);
-    this.#tellMissing(spec);
+    const impossible = (await Promise.all(orders)).find((error) => error?.code === "invalid-config");
+    if (impossible !== undefined) await this.stop(spec, { kind: "force" });
+    else this.#tellMissing(spec);
     await this.#options.book.save(spec.job);
+    if (impossible !== undefined) throw impossible;
   }
 
   /** Ends the workers of a run; resolves when every daemon has been asked once. */
@@ -175,21 +180,28 @@ export class WorkerKeeper {
     this.#options.tell({ kind: "worker", worker: this.#options.view(booked) });
   }
 
-  async #askStart(id: WorkerId, order: StartOrder): Promise<void> {
+  /** The error, if there was one. */
+  async #askStart(id: WorkerId, order: StartOrder): Promise<AppError | undefined> {
     const { book, daemons, nodes, leaderEpoch, artifactUrl } = this.#options;
     const booked = book.worker(id);
     const node = nodes.get(booked?.worker.node ?? "");
-    if (booked === undefined || node === undefined || booked.worker.handle !== undefined) return void this.#starts.delete(id);
+    if (booked === undefined || node === undefined || booked.worker.handle !== undefined) {
+      this.#starts.delete(id);
+      return undefined;
+    }
+    let failure: AppError | undefined;
     order.asking = true;
     try {
       const { worker } = await daemons.at(node.record.address).start(startRequest(order.spec, booked.worker, leaderEpoch, artifactUrl));
       if (worker !== undefined) this.#heardOf(node.record.id, worker);
     } catch (thrown) {
-      this.#notStarted(id, order, node, toAppError(thrown));
+      failure = toAppError(thrown);
+      this.#notStarted(id, order, node, failure);
     } finally {
       order.asking = false;
     }
     if (this.#missing.has(order.spec.run)) this.#tellMissing(order.spec);
+    return failure;
   }
 
   #notStarted(id: WorkerId, order: StartOrder, node: KnownNode, error: AppError): void {

@@ -13,7 +13,7 @@ export function startRequest(
   leaderEpoch: bigint,
   artifactUrl: string,
 ): Question<StartWorkerRequest> {
-  const { job, run, fence, controllers, controllerCa = "", runToken, environment, memoryBytes } = launchOf(spec, slots);
+  const { job, run, fence, build = "", controllers, controllerCa = "", runToken, environment, memoryBytes } = launchOf(spec, slots);
   return StartWorkerRequest.create({
     fence: { jobId: job, runId: run, fence },
     leaderEpoch,
@@ -26,6 +26,7 @@ export function startRequest(
     artifactHash: spec.artifact,
     artifactStoreUrl: artifactUrl,
     controllerCa,
+    build,
   });
 }
 

@@ -28,7 +28,8 @@ export interface WorkerCommand {
 export interface ProcessLauncherOptions {
   /** Holds a folder per worker. */
   readonly folder: string;
-  readonly command: WorkerCommand;
+  /** For a worker of `build`; undefined: of this build. Throws `invalid-config` for one that is not installed. */
+  readonly command: (build: string | undefined) => WorkerCommand;
   readonly clock: Clock;
   /** Adopted processes are looked at this often, milliseconds: nobody is told of their end. */
   readonly pollMs?: number;
@@ -60,6 +61,7 @@ export class ProcessLauncher implements WorkerLauncher {
 
   async launch(launch: WorkerLaunch): Promise<LaunchedWorker> {
     const { runToken: _, ...recorded } = launch;
+    this.#options.command(launch.build);
     this.#folders.create(launch);
     const child = await this.#spawn(recorded);
     const identity = identityOf(child.pid ?? 0);
@@ -92,8 +94,8 @@ export class ProcessLauncher implements WorkerLauncher {
     });
   }
 
-  describe({ slots, environment }: DescribedLaunch): string {
-    const { program, args } = this.#options.command;
+  describe({ slots, environment, build }: DescribedLaunch): string {
+    const { program, args } = this.#options.command(build);
     const variables = Object.entries({ ...environment, WADI_TASK_SLOTS: String(slots) }).map(([name, value]) => `${name}=${value}`);
     return [...variables, program, ...args].map(quoted).join(" ");
   }
@@ -114,7 +116,7 @@ export class ProcessLauncher implements WorkerLauncher {
   }
 
   async #spawn(launch: RecordedLaunch): Promise<ChildProcess> {
-    const { program, args, environment } = this.#options.command;
+    const { program, args, environment } = this.#options.command(launch.build);
     const output = openSync(this.#folders.outputFile(launch.worker), "a", 0o600);
     try {
       const env = { ...environment, ...launch.environment, ...this.#identityVariables(launch) };

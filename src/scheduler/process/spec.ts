@@ -26,8 +26,8 @@ export type DescribedLaunch = Omit<WorkerLaunch, "runToken" | "worker">;
 
 /** What a worker with `slots` slots of the run is launched with. */
 export function launchOf(spec: RunSpec, slots: number): Omit<WorkerLaunch, "worker"> {
-  const { job, run, fence, controllers, controllerCa, runToken, environment, resources } = spec;
-  return { job, run, fence, slots, controllers, controllerCa, runToken, environment, memoryBytes: resources.memoryBytes * slots };
+  const { job, run, fence, build, controllers, controllerCa, runToken, environment, resources } = spec;
+  return { job, run, fence, build, slots, controllers, controllerCa, runToken, environment, memoryBytes: resources.memoryBytes * slots };
 }
 
 /** What starting `spec` would come to where `available` slots are left, `known`: it was started; `describe` gives a worker's line. */

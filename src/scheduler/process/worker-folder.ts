@@ -37,6 +37,7 @@ const recordSchema = z.object({
   controllers: z.array(z.string()),
   environment: z.record(z.string(), z.string()),
   memoryBytes: z.number(),
+  build: z.string().optional(),
   controllerCa: z.string().optional(),
   pid: z.number().optional(),
   ticks: z.string().optional(),
