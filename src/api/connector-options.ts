@@ -3,6 +3,7 @@
  * secret is stored as a reference that the worker resolves, never as itself.
  */
 import { z } from "zod";
+import { parseSecretReference } from "../connectors/secrets.ts";
 import { nearestName } from "../core/nearest.ts";
 import type { JsonObject } from "../db/pipelines.ts";
 import type { ConnectorSpec, TableUse } from "../program/connector-spec.ts";
@@ -17,7 +18,6 @@ const TIME_OPTIONS = z.object({
 /** Names of `TIME_OPTIONS`. */
 export const TIME_OPTION_NAMES: readonly string[] = Object.keys(TIME_OPTIONS.shape);
 
-const REFERENCE = /^\{\{\s*[A-Za-z_][A-Za-z0-9_.:/-]{0,254}\s*\}\}$/;
 const MASK = "********";
 
 /** Metadata of one option. */
@@ -96,9 +96,13 @@ function refuseUnknown(config: JsonObject, names: readonly string[], what: strin
   throw badRequest(`body field "config.${unknown}" is no option of ${what}`, { hint });
 }
 
+function isReference(value: unknown): boolean {
+  return typeof value === "string" && parseSecretReference(value) !== undefined;
+}
+
 function refuseSecrets(spec: ConnectorSpec, config: JsonObject): void {
   for (const [name, value] of Object.entries(config)) {
-    if (metaOf(spec, name)["sensitive"] !== true || (typeof value === "string" && REFERENCE.test(value))) continue;
+    if (metaOf(spec, name)["sensitive"] !== true || isReference(value)) continue;
     throw badRequest(`body field "config.${name}" is a secret: it must be a reference such as "{{ NAME }}", not the secret itself`, {
       hint: "The worker resolves the reference from its environment.",
     });
@@ -111,7 +115,7 @@ export function maskSecrets(spec: ConnectorSpec | undefined, config: JsonObject)
     Object.entries(config).map(([name, value]) => {
       // Of a connector that this build does not know, nothing can be said.
       const sensitive = spec === undefined || metaOf(spec, name)["sensitive"] === true;
-      return [name, sensitive && !(typeof value === "string" && REFERENCE.test(value)) ? MASK : value];
+      return [name, sensitive && !isReference(value) ? MASK : value];
     }),
   );
 }

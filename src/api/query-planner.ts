@@ -6,6 +6,7 @@
  */
 
 import { checkFileRoots } from "../connectors/files/roots.ts";
+import { secretsOf } from "../connectors/secrets.ts";
 import { AppError } from "../core/errors.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import type { Program } from "../program/program.ts";
@@ -128,8 +129,10 @@ export class QueryPlanner {
     }
     try {
       checkFileRoots(program, this.#fileRoots);
+      // A secret that is written out is refused before it is stored.
+      secretsOf(program);
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "permission-denied") throw error;
+      if (!(error instanceof AppError) || !["permission-denied", "invalid-option"].includes(error.code)) throw error;
       diagnostics.error("invalid-option", undefined, error.message, error);
     }
   }

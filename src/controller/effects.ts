@@ -3,6 +3,7 @@
  * what fails is told to the machine as an event, which decides whether it is tried again. Every effect may be performed twice.
  */
 import { jobFolder } from "../checkpoint/paths.ts";
+import { handedOver, haveSecretOptions, secretsOf } from "../connectors/secrets.ts";
 import { type AppError, externalError, toAppError, toErrorRecord } from "../core/errors.ts";
 import type { JobId, WorkerId } from "../core/ids.ts";
 import { deleteJob, readProgramText, type StoredJob } from "../db/jobs.ts";
@@ -17,7 +18,7 @@ import { fromErrorMessage } from "../rpc/error-message.ts";
 import { fencedOut, leaderMoved } from "../rpc/refusal.ts";
 import { hashRunToken, isRunToken, makeRunToken } from "../rpc/run-token.ts";
 import type { WorkerBody, WorkerSession } from "../rpc/worker-server.ts";
-import type { RunKey, RunSpec, WorkerExit, WorkerView } from "../scheduler/scheduler.ts";
+import type { RunKey, RunSpec, SecretReference, WorkerExit, WorkerView } from "../scheduler/scheduler.ts";
 import { makeArtifact } from "./artifacts.ts";
 import type { LeaderContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
@@ -178,7 +179,7 @@ export class JobEffects {
     await this.#shared.starts.run(async () => {
       if (placing.signal.aborted) return;
       term.check();
-      const spec = this.#spec(run, parallelism, build);
+      const spec = { ...this.#spec(run, parallelism, build), secrets: await this.#handedSecrets() };
       const outcome = await scheduler.startWorkers(spec);
       this.#shared.onStarted(spec);
       if (outcome.kind !== "accepted") {
@@ -218,6 +219,14 @@ export class JobEffects {
       secrets: [],
       overrides,
     };
+  }
+
+  /** Secrets that the outside system has to hand to workers; the others they find by themselves. Only references are seen here. */
+  async #handedSecrets(): Promise<readonly SecretReference[]> {
+    // Programs are read when somebody could need it.
+    if (!haveSecretOptions()) return [];
+    const text = await readProgramText(this.#context.db, this.#host.stored.pipeline.id);
+    return text === undefined ? [] : handedOver(secretsOf(decodeProgram(text)));
   }
 
   async #openRun(effect: JobEffect & { readonly kind: "start-run" | "adopt-run" }): Promise<void> {

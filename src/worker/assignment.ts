@@ -54,6 +54,9 @@ export interface AcceptedAssignment {
   readonly baseEpoch: number;
 }
 
+/** Where this build finds secrets: which ones it needs follows from the program. */
+const STORES: ReadonlySet<string> = new Set(["env", "file", "nomad-variable", "kubernetes-secret"]);
+
 /** `assignment`, judged. Throws `version-mismatch` for formats of another build, `unsupported` for what it asks beyond this one, `io` for nonsense. */
 export function acceptAssignment(assignment: Assignment): AcceptedAssignment {
   const { settings, placement, worker, parallelism, restore } = assignment;
@@ -63,9 +66,9 @@ export function acceptAssignment(assignment: Assignment): AcceptedAssignment {
   }
   if (!placement.includes(worker)) throw refused(`worker ${worker} has no subtask`);
   if (assignment.dataCredential === "") throw refused("it has no credential of the data plane");
-  const [secret] = assignment.secrets;
-  if (secret !== undefined) {
-    throw externalError("unsupported", `secret "${secret.name}" cannot be used: no connector of this build takes secrets`, {
+  const unknown = assignment.secrets.find(({ store }) => !STORES.has(store));
+  if (unknown !== undefined) {
+    throw externalError("unsupported", `secret "${unknown.name}" is in "${unknown.store}", of which this worker knows nothing`, {
       retry: "never",
     });
   }

@@ -9,6 +9,7 @@ import type { Imbalance } from "../checkpoint/ledger.ts";
 import type { SubtaskReport } from "../checkpoint/manifest.ts";
 import { planRestore } from "../checkpoint/restore.ts";
 import type { SinkCommit } from "../connectors/connector.ts";
+import type { SecretValues } from "../connectors/secrets.ts";
 import { assert, must } from "../core/assert.ts";
 import { systemClock } from "../core/clock.ts";
 import { fromErrorRecord, toErrorRecord, userError } from "../core/errors.ts";
@@ -71,6 +72,8 @@ export interface RunOptions {
   readonly stuckMs?: number | undefined;
   /** A user's function that does not return for so long fails the run; 10 s by default. */
   readonly udfTimeoutMs?: number | undefined;
+  /** What the tables' secrets are; absent: there are none. */
+  readonly secrets?: SecretValues | undefined;
   /** A stop in which nothing moves for so long fails the run; 60 s by default. */
   readonly stopLimitMs?: number | undefined;
   /** Module that exports `createSource` and `createSink`; the registry by default. */
@@ -247,6 +250,7 @@ class EmbeddedRun {
       stateLimit: this.#options.stateLimit ?? Math.floor(Math.min(MAX_STATE_BYTES, (totalmem() * STATE_SHARE) / parallelism)),
       stuckMs: this.#options.stuckMs ?? 30_000,
       udfTimeoutMs: this.#options.udfTimeoutMs,
+      secrets: this.#options.secrets,
       credential: makeId("run", systemRandom),
     };
   }

@@ -6,6 +6,7 @@ import type { SubtaskReport } from "../checkpoint/manifest.ts";
 import type { RunIdentity } from "../checkpoint/paths.ts";
 import type { VertexRestore } from "../checkpoint/restore.ts";
 import type { PreviewBatch, SinkCommit } from "../connectors/connector.ts";
+import type { SecretValues } from "../connectors/secrets.ts";
 import type { ErrorRecord } from "../core/errors.ts";
 import type { PhaseTiming, ReportTiming, SkippedRows, SlotProgress, SlotSettings } from "../dataflow/slot-contract.ts";
 import type { Program } from "../program/program.ts";
@@ -38,6 +39,8 @@ export interface RunStart {
   readonly udfTimeoutMs?: number | undefined;
   /** Proves to the other workers that a connection belongs to this run. */
   readonly credential: string;
+  /** What the tables' secrets are; absent: there are none. */
+  readonly secrets?: SecretValues | undefined;
   /** How much preview sinks may show; absent: they write to standard output, and no sink can be looked at. */
   readonly preview?: PreviewLimits | undefined;
 }

@@ -4,6 +4,7 @@
  * what has been said and may have to be said again is in `run-journal.ts`.
  */
 import { checkFileRoots } from "../connectors/files/roots.ts";
+import { resolveSecrets, secretsOf } from "../connectors/secrets.ts";
 import { type AppError, externalError, toErrorRecord } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { SlotProgress } from "../dataflow/slot-contract.ts";
@@ -248,8 +249,10 @@ export class RemoteWorker implements Service {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const connectors = this.#options.connectors ?? new URL(`../connectors/registry.${extension}`, import.meta.url).href;
     const limits = { memoryBytes: memoryLimitBytes, udfTimeoutMs: config["udf.timeout"] };
+    const sources = { variable: this.#options.variable, roots: config["connectors.secret.roots"] };
+    const secrets = resolveSecrets(secretsOf(assigned.program), sources);
     const tls = assigned.dataTls ? this.#credentials.dataTls() : undefined;
-    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors, tls }, limits);
+    const start = workerStart(this.#options.fence, assigned, { module: code, restore: state, connectors, secrets, tls }, limits);
     this.#hosted.command({ kind: "start", start });
     this.#hosted.command({ kind: "connect", peers });
   }

@@ -6,6 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { readSegments } from "../checkpoint/table-file.ts";
 import type { ByteSource, EventSource, Sink, SinkCommit, SubtaskContext } from "../connectors/connector.ts";
 import { TappedSink } from "../connectors/preview/tapped-sink.ts";
+import { withSecrets } from "../connectors/secrets.ts";
 import { must } from "../core/assert.ts";
 import { systemClock } from "../core/clock.ts";
 import { internalError, toErrorRecord } from "../core/errors.ts";
@@ -73,7 +74,8 @@ type Send = (event: SlotEvent) => void;
 
 function contextOf(start: SlotThreadStart, vertex: number, operator: SourceOperator | SinkOperator, send: Send): SubtaskContext {
   const { run, subtask } = start;
-  const { table, options } = operator;
+  const { table } = operator;
+  const options = withSecrets(table, operator.options, run.secrets);
   const context = { job: run.job, run: Number(run.by.fence), vertex, subtask, parallelism: run.parallelism, table, options };
   if (run.preview === undefined) return context;
   return { ...context, preview: { ...run.preview, send: (batch) => send({ kind: "preview", subtask, vertex, batch }) } };

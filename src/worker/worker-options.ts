@@ -57,6 +57,8 @@ export interface RemoteWorkerOptions {
   /** The machine, by the outside system's id or its name. */
   readonly machine: string;
   readonly addresses: WorkerAddresses;
+  /** A variable of the process, for secrets. */
+  readonly variable: (name: string) => string | undefined;
   /** Memory the process may use, bytes; 0: unlimited. */
   readonly memoryLimitBytes: number;
   /** Its log as JSON lines, for those who ask; undefined: it has none. */

@@ -1,5 +1,6 @@
 /** What the slots of a worker are started with, once everything that an assignment refers to has been fetched. Pure. */
 import type { VertexRestore } from "../checkpoint/restore.ts";
+import type { SecretValues } from "../connectors/secrets.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { AcceptedAssignment } from "./assignment.ts";
 import type { DataTls } from "./data-tls.ts";
@@ -12,6 +13,7 @@ export interface FetchedParts {
   readonly restore: readonly VertexRestore[] | undefined;
   /** URL of the module that exports `createSource` and `createSink`. */
   readonly connectors: string;
+  readonly secrets: SecretValues;
   /** Undefined: the data plane is plain. */
   readonly tls: DataTls | undefined;
 }
@@ -47,6 +49,7 @@ export function workerStart(fence: RunFence, assigned: AcceptedAssignment, fetch
     stuckMs,
     udfTimeoutMs: limits.udfTimeoutMs,
     credential,
+    secrets: fetched.secrets,
     preview,
   };
   return { run, worker, placement, tls: fetched.tls };

@@ -2,7 +2,9 @@
  * `wadi run`: one pipeline in this process until its sources end, it fails, or Ctrl-C (checkpoint, then stop). Rows of a bare
  * SELECT go to stdout; everything else is said on stderr, progress only on a terminal.
  */
+
 import { checkFileRoots } from "../../connectors/files/roots.ts";
+import { resolveSecrets, secretsOf } from "../../connectors/secrets.ts";
 import type { LoadedConfig } from "../../core/config.ts";
 import { toAppError, userError } from "../../core/errors.ts";
 import type { LatePolicy } from "../../dataflow/row-errors.ts";
@@ -90,6 +92,10 @@ async function runProgram(
       batchRows: config["pipeline.source-batch-size"],
       flushIntervalMs: config["pipeline.update-flush-interval"],
       udfTimeoutMs: config["udf.timeout"],
+      secrets: resolveSecrets(secretsOf(program), {
+        variable: (name) => process.env[name],
+        roots: config["connectors.secret.roots"],
+      }),
       // Unless it was set, the machine's memory decides, too.
       stateLimit: origins.has("pipeline.state-limit") ? config["pipeline.state-limit"] : undefined,
       ...live,

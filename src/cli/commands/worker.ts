@@ -43,6 +43,7 @@ export async function worker(overrides: WorkerOverrides, { config, origins }: Lo
     metrics: makeRegistry(),
     log,
     cacheFolder: artifactCacheFolder(config),
+    variable: (name) => env[name],
     leaveLimitMs: LEAVE_LIMIT_MS,
     connectors: overrides.connectors,
   });

@@ -101,8 +101,8 @@ describe("assignment", () => {
     });
   });
 
-  it("is refused when secrets are asked for", () => {
-    expect(refusal({ secrets: [{ name: "password", store: "env", reference: "X" }] })).to.include({ code: "unsupported" });
+  it("is refused when secrets are in a place that this build does not know", () => {
+    expect(refusal({ secrets: [{ name: "password", store: "vault", reference: "X" }] })).to.include({ code: "unsupported" });
   });
 
   const nonsense: readonly [string, Partial<Assignment>, string][] = [
