@@ -50,6 +50,7 @@ export class Mirror {
   readonly #drains = new Map<string, string>();
   readonly #placements = new Map<string, string>();
   readonly #unsettled = new Map<string, RunKey>();
+  readonly #held = new Map<string, number>();
   readonly #troubles = new Map<Part, AppError>();
   readonly #listed = new Set<Part>();
   readonly #events: EventTeller;
@@ -107,6 +108,19 @@ export class Mirror {
     if (vital !== undefined) return { link: "down", trouble: vital.message };
     const others = [...this.#troubles.values()].map(({ message }) => message);
     return { link: this.#listed.has("pods") && this.#listed.has("jobs") ? "live" : "down", trouble: others.join("; ") };
+  }
+
+  /** Nothing of the run's placement is told until its start was answered: the answer would count as the newer word. */
+  hold(run: RunKey): () => void {
+    const key = keyOf(run);
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(key) ?? 1) - 1;
+      if (left > 0) this.#held.set(key, left);
+      else this.#held.delete(key);
+      this.#placements.delete(key);
+      this.#unsettled.set(key, run);
+    };
   }
 
   /** Why pods of the run's Job cannot be made, as its controller says; empty: they can. */
@@ -333,6 +347,10 @@ export class Mirror {
   #tellPlacement(key: string, run: RunKey): void {
     const job = [...this.jobs.values()].find(({ metadata }) => keyOf(runOf(metadata.labels)) === key);
     const pods = [...this.pods.values()].filter(({ metadata }) => keyOf(runOf(metadata.labels)) === key);
+    if (this.#held.has(key)) {
+      this.#unsettled.set(key, run);
+      return;
+    }
     const before = this.#placements.get(key) ?? "";
     if (job === undefined || this.#options.isStopping(run)) {
       this.#placements.delete(key);

@@ -69,6 +69,15 @@ export class KubernetesScheduler implements Scheduler {
 
   async startWorkers(spec: RunSpec): Promise<StartOutcome> {
     this.#check();
+    const release = this.#mirror.hold(spec);
+    try {
+      return await this.#start(spec);
+    } finally {
+      release();
+    }
+  }
+
+  async #start(spec: RunSpec): Promise<StartOutcome> {
     const namespace = await this.#options.client.namespace();
     const run = renderRun(spec, this.#options.settings, namespace);
     const known = await this.#fences.read(spec.job);

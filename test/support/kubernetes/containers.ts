@@ -13,6 +13,8 @@ export interface FakeImage {
   readonly entrypoint: readonly string[];
   readonly cmd?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Working directory of its processes. */
+  readonly workdir?: string;
 }
 
 /** Why a container is not started, as its state shows it. */

@@ -204,7 +204,7 @@ export class Kubelet {
       return;
     }
     recordEvent(store, pod, "Normal", "Pulled", `Container image "${container.image}" already present on machine`, "kubelet");
-    this.#spawn(placed, own, plan.words, plan.env);
+    this.#spawn(placed, own, plan.words, { env: { ...this.#parts.env, ...plan.env }, cwd: image.workdir });
   }
 
   #pullFailed(pod: PodObject, own: Running, image: string): void {
@@ -225,10 +225,15 @@ export class Kubelet {
     later(100, () => this.sync());
   }
 
-  #spawn(pod: PodObject, own: Running, [program = "", ...words]: readonly string[], env: Record<string, string>): void {
+  #spawn(
+    pod: PodObject,
+    own: Running,
+    [program = "", ...words]: readonly string[],
+    place: { env: NodeJS.ProcessEnv; cwd: string | undefined },
+  ): void {
     const { store } = this.#parts;
     own.startedAt = now();
-    const child = spawn(program, words, { env: { ...this.#parts.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, words, { ...place, stdio: ["ignore", "pipe", "pipe"] });
     own.child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (data: Buffer) => {
