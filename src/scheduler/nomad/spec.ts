@@ -80,7 +80,7 @@ export function workersOf(spec: RunSpec, settings: NomadJobSettings): WorkerSize
  */
 export function renderJob(spec: RunSpec, given: NomadJobSettings): NomadJob {
   checkSpec(spec);
-  const settings = applyOverrides(given, spec.overrides);
+  const settings = withBuild(applyOverrides(given, spec.overrides), spec.build);
   checkSettings(settings);
   const sizes = equalWorkers(spec.slots, Math.min(spec.slotsPerWorker, settings.slotsPerWorker));
   const id = nomadJobId(spec);
@@ -315,6 +315,19 @@ function checkSpec(spec: RunSpec): void {
     if (store !== "nomad-variable") throw refused(`the Nomad scheduler hands over no secrets from "${store}", such as "${variable}"`);
     if (!/^[\w~/-]+#\w+$/.test(reference)) throw refused(`the reference of secret "${variable}" is not of the form path#key`);
   }
+}
+
+/** With another build than the settings': an image or the tag of one, the URL of an archive. */
+function withBuild(settings: NomadJobSettings, build: string | undefined): NomadJobSettings {
+  if (build === undefined) return settings;
+  if (settings.driver !== "docker") {
+    if (/^[a-z0-9+.-]+:(?:\/\/|:)/i.test(build)) return { ...settings, artifact: build, artifactChecksum: undefined };
+    throw refused(`build "${build}" is not the URL of an archive, which the driver ${settings.driver} needs`);
+  }
+  if (/[/:@]/.test(build)) return { ...settings, image: build };
+  const name = settings.image?.replace(/(?:@.*|:[^/]*)$/, "");
+  if (name === undefined) throw refused(`build "${build}" is a tag, and nomad.image is not set`);
+  return { ...settings, image: `${name}:${build}` };
 }
 
 function checkSettings(settings: NomadJobSettings): void {

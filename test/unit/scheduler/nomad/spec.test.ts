@@ -125,6 +125,17 @@ describe("the Nomad job of a run", () => {
     expect(refusal(() => renderJob(spec(), { ...settings, command: [] })).message).to.include("neither nomad.artifact nor nomad.command");
   });
 
+  it("runs another build: an image, a tag of it, an archive", () => {
+    const docker = { ...settings, driver: "docker", image: "registry.example:5000/wadi@sha256:00" } as const;
+    const image = (build: string) => renderJob(spec({ build }), docker).TaskGroups[0]?.Tasks[0]?.Config["image"];
+    expect(image("other/wadi:2")).to.equal("other/wadi:2");
+    expect(image("1.2.3")).to.equal("registry.example:5000/wadi:1.2.3");
+    const exec = { ...settings, driver: "exec", artifact: "https://x/1.tar.gz", artifactChecksum: "sha256:00" } as const;
+    const [artifact] = renderJob(spec({ build: "https://x/2.tar.gz" }), exec).TaskGroups[0]?.Tasks[0]?.Artifacts ?? [];
+    expect(artifact).to.deep.equal({ GetterSource: "https://x/2.tar.gz", GetterMode: "any", RelativeDest: "local/wadi" });
+    expect(refusal(() => renderJob(spec({ build: "2" }), exec)).message).to.include("not the URL of an archive");
+  });
+
   it("takes secrets of Nomad's own variables by reference", () => {
     const secrets = [{ variable: "S3_KEY", store: "nomad-variable", reference: "nomad/jobs#s3_key" }];
     const templates = renderJob(spec({ secrets }), settings).TaskGroups[0]?.Tasks[0]?.Templates ?? [];
