@@ -82,8 +82,7 @@ export class LastWords {
   }
 }
 
-/** Ended by itself in an orderly way, or by a polite request, is no failure. */
+/** Ended by itself in an orderly way, or by a polite request, is no failure; an end that nobody saw may be one. */
 function hasFailed({ exit }: WorkerView): boolean {
-  if (exit === undefined) return false;
-  return exit.outOfMemory || (exit.code !== undefined && exit.code !== 0) || (exit.signal !== undefined && exit.signal !== "SIGTERM");
+  return exit !== undefined && (exit.outOfMemory || (exit.code !== 0 && exit.signal !== "SIGTERM"));
 }

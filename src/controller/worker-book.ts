@@ -68,7 +68,8 @@ export class WorkerBook {
       ...(before ?? emptyRow(id, run, this.#nowMs())),
       id,
       state: before?.state === "running" ? "running" : "registered",
-      handle: register.handle,
+      // What the scheduler calls it, where it has said so: a process knows its id only.
+      handle: before?.handle ?? register.handle,
       node: register.machine === "" ? before?.node : register.machine,
       slots: register.slots,
       dataAddress: `${register.dataHost}:${register.dataPort}`,

@@ -153,8 +153,8 @@ const RUN_TABLES = `scheduler_runs r join jobs j on j.id = r.job_id join pipelin
   left join lateral (
     select (count(*) filter (where w.ended_at is null and w.state <> 'placing'))::int as placed,
       (count(*) filter (where w.state in ('registered', 'running')))::int as running,
-      (count(*) filter (where w.state = 'lost' or w.out_of_memory or w.exit_code <> 0
-        or (w.exit_signal is not null and w.exit_signal <> 'SIGTERM')))::int as failed
+      (count(*) filter (where w.state = 'lost' or w.out_of_memory
+        or (w.state = 'exited' and w.exit_code is distinct from 0 and w.exit_signal is distinct from 'SIGTERM')))::int as failed
     from workers w where w.job_id = r.job_id and w.run_fence = r.run_fence) w on true
   left join lateral (
     select * from (
