@@ -179,7 +179,7 @@ describe("a pipeline made in the browser, through every failure", function () {
 
   /** Terms of the cluster's own controllers. */
   function leadings(): number {
-    return cluster.logs(20_000).match(/ leading leaderEpoch/g)?.length ?? 0;
+    return cluster.logs(20_000).match(/ leading .*leaderEpoch=/g)?.length ?? 0;
   }
 
   afterEach(async function () {
