@@ -3,7 +3,7 @@
  * write, what could not be placed stays behind as a blocked evaluation and is tried again when capacity appears.
  */
 import { randomUUID } from "node:crypto";
-import type { Cluster } from "./cluster.ts";
+import { atLeast, type Cluster } from "./cluster.ts";
 import { Placer } from "./placement.ts";
 import { type GroupDecisions, reconcileGroup, type StopDecision, stopAll } from "./reconcile.ts";
 import type { Allocation, AllocationMetric, DesiredUpdates, Evaluation, Job, RescheduleEvent } from "./records.ts";
@@ -20,6 +20,7 @@ export interface EvaluationRequest {
   readonly node?: string;
   readonly waitUntilMs?: number;
   readonly previous?: string;
+  readonly description?: string;
 }
 
 /** What a plan would do, for applying it or for showing it. */
@@ -202,6 +203,7 @@ export class Evaluator {
       TriggeredBy: request.trigger,
       Priority: request.priority,
       Status: "pending",
+      ...(request.description === undefined ? {} : { StatusDescription: request.description }),
       ...(request.jobModifyIndex === undefined ? {} : { JobModifyIndex: request.jobModifyIndex }),
       ...(request.node === undefined ? {} : { NodeID: request.node }),
       ...(request.previous === undefined ? {} : { PreviousEval: request.previous }),
@@ -305,7 +307,7 @@ export class Evaluator {
       return { ...stored, NextAllocation: replacedBy.get(allocation.ID) ?? stored.NextAllocation };
     };
     for (const { allocation, clientStatus, description } of outcome.stops) {
-      const status = clientStatus === undefined ? {} : { ClientStatus: clientStatus, ClientDescription: "" };
+      const status = clientStatus === undefined ? {} : { ClientStatus: clientStatus };
       write.allocation({ ...current(allocation), DesiredStatus: "stop", DesiredDescription: description, reconnecting: false, ...status });
       replacedBy.delete(allocation.ID);
       if (clientStatus === "lost") this.#forgetServices(write, allocation.ID);
@@ -336,7 +338,14 @@ export class Evaluator {
     };
     for (const { allocation, expiresMs } of one.disconnect) {
       const followup =
-        expiresMs === undefined ? "" : this.create(write, { ...request, trigger: "max-disconnect-timeout", waitUntilMs: expiresMs }).ID;
+        expiresMs === undefined
+          ? ""
+          : this.create(write, {
+              ...request,
+              trigger: "max-disconnect-timeout",
+              waitUntilMs: expiresMs,
+              description: "created for delayed disconnect timeout",
+            }).ID;
       const description = "alloc is unknown since its node is disconnected";
       write.allocation({
         ...current(allocation),
@@ -348,6 +357,10 @@ export class Evaluator {
       replacedBy.delete(allocation.ID);
     }
     for (const allocation of one.reconnect) {
+      const followup = state.evaluations.get(allocation.FollowupEvalID);
+      if (followup?.Status === "pending" && atLeast(this.#cluster.options.version, "1.11.0")) {
+        write.evaluation({ ...followup, Status: "canceled", StatusDescription: "allocs reconnected" });
+      }
       write.allocation({ ...current(allocation), reconnecting: false, unknownSinceMs: undefined, FollowupEvalID: "" });
     }
     const job = state.jobs.get(jobKey(evaluation.Namespace, evaluation.JobID));

@@ -1,7 +1,7 @@
 /**
  * What has to happen so that a group has the allocations it wants: which are stopped, replaced, left unknown, taken back, and how many are to be
- * placed. Pure; follows the order of the servers' reconciler, with its differences between versions: before 1.11.2 `Replace: false` alone kept an
- * allocation of a node that is down from being replaced at once, since then `LostAfter` is needed as well.
+ * placed. Pure; follows the order of the servers' reconciler, with its differences between versions. Tried on real servers of 1.8.4, 1.11.2 and
+ * 2.0.5: `Replace: false` alone does not keep a lost node's allocation from being started a second time, `LostAfter` with it does.
  */
 import { atLeast } from "./cluster.ts";
 import { specOf } from "./job-decoder.ts";
@@ -46,6 +46,7 @@ const LOST = "alloc is lost since its node is down";
 const MIGRATING = "alloc is being migrated";
 const UPDATING = "alloc is being updated due to job update";
 const RESCHEDULED = "alloc was rescheduled because it failed";
+const RECONNECTED = "alloc not needed due to disconnected client reconnect";
 
 type Category = "untainted" | "migrate" | "lost" | "disconnecting" | "reconnecting" | "ignore" | "expiring";
 
@@ -65,16 +66,11 @@ function replacesOnDisconnect(allocation: Allocation): boolean {
   return allocation.Job.TaskGroups?.find(({ Name }) => Name === allocation.TaskGroup)?.Disconnect?.Replace ?? true;
 }
 
-/** Wall time at which an unknown allocation is lost; undefined: it is not unknown, or never. */
-function expiryOf(allocation: Allocation): number | undefined {
+/** Whether an unknown allocation has waited for its client long enough; without `LostAfter` that is at once, since 1.11.2. */
+function expired(allocation: Allocation, nowMs: number, modern: boolean): boolean {
   const after = lostAfterOf(allocation);
-  if (allocation.unknownSinceMs === undefined || after === 0) return undefined;
-  return allocation.unknownSinceMs + after / 1e6;
-}
-
-function expired(allocation: Allocation, nowMs: number): boolean {
-  const at = expiryOf(allocation);
-  return at !== undefined && allocation.ClientStatus === "unknown" && nowMs >= at;
+  if (allocation.unknownSinceMs === undefined || allocation.ClientStatus !== "unknown" || (after === 0 && !modern)) return false;
+  return nowMs >= allocation.unknownSinceMs + after / 1e6;
 }
 
 /** Where an allocation stands, seen from its node. */
@@ -87,7 +83,7 @@ function classify(allocation: Allocation, { version, nodes, nowMs }: Situation):
     if (modern && serverTerminal(allocation)) return allocation.DesiredTransition.MigrateDisablePlacement === true ? "untainted" : "ignore";
     return "untainted";
   }
-  if (expired(allocation, nowMs)) return "expiring";
+  if (expired(allocation, nowMs, modern)) return "expiring";
   if (node?.Status === "disconnected") return classifyDisconnected(allocation, modern);
   if (allocation.DesiredTransition.Migrate === true) return "migrate";
   if (node === undefined) return "lost";
@@ -225,13 +221,15 @@ function sortIn(sets: Sets, allocation: Allocation, category: Category, job: Job
   }
 }
 
-function sortDisconnecting(sets: Sets, allocation: Allocation, { nowMs }: Situation): void {
+function sortDisconnecting(sets: Sets, allocation: Allocation, { nowMs, version }: Situation): void {
   const { decisions } = sets;
+  const modern = atLeast(version, "1.11.2");
   const after = lostAfterOf(allocation);
-  decisions.disconnect.push({ allocation, expiresMs: after === 0 ? undefined : nowMs + after / 1e6 });
-  if (after === 0) return;
+  decisions.disconnect.push({ allocation, expiresMs: after === 0 && !modern ? undefined : nowMs + after / 1e6 });
+  // Before 1.11.2 it is simply not counted without LostAfter, so that a new one takes its place at once; since then it is lost in a moment.
+  if (after === 0 && !modern) return;
   if (!replacesOnDisconnect(allocation)) decisions.keep.push(allocation);
-  else if (rescheduleAt(allocation, decisions.group, nowMs) === undefined) decisions.keep.push(allocation);
+  else if (modern && rescheduleAt(allocation, decisions.group, nowMs) === undefined) decisions.keep.push(allocation);
   else sets.replaced.push(allocation);
 }
 
@@ -243,7 +241,7 @@ function settleReconnected(sets: Sets, all: readonly Allocation[]): void {
     if (replacement === undefined) continue;
     const strategy = decisions.group.Disconnect?.Reconcile ?? "best_score";
     const loser = strategy === "keep_replacement" ? original : replacement;
-    decisions.stop.push({ allocation: loser, clientStatus: undefined, description: NOT_NEEDED });
+    decisions.stop.push({ allocation: loser, clientStatus: undefined, description: RECONNECTED });
     decisions.keep.splice(0, decisions.keep.length, ...decisions.keep.filter(({ ID }) => ID !== loser.ID));
     if (loser === original) decisions.reconnect.splice(decisions.reconnect.indexOf(original), 1);
   }
@@ -253,12 +251,7 @@ function stopSurplus(sets: Sets): void {
   const { decisions } = sets;
   const { Count } = decisions.group;
   const live = decisions.keep.filter((one) => !serverTerminal(one));
-  const surplus = decisions.keep.length + sets.migrating.length + sets.replaced.length + sets.lost.length - Count;
-  if (surplus <= 0) return;
-  // What leaves anyway goes first, then the highest names.
-  for (const set of [sets.lost, sets.migrating, sets.replaced]) {
-    void set;
-  }
+  if (decisions.keep.length <= Count) return;
   const candidates = live.filter((one) => !clientTerminal(one)).sort((left, right) => indexOf(right) - indexOf(left));
   for (const allocation of candidates.slice(0, Math.max(0, decisions.keep.length - Count))) {
     decisions.stop.push({ allocation, clientStatus: undefined, description: NOT_NEEDED });

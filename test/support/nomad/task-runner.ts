@@ -165,7 +165,7 @@ export class TaskRunner {
     const file = identityFile(this.context, identity);
     if (file === undefined && !identity.Env) return;
     const { token, expiresMs } = makeIdentity(this.context, identity);
-    if (file !== undefined) replaceFile(file, token, 0o600);
+    if (file !== undefined) replaceFile(file, token, 0o644);
     if (identity.Env) this.#extra[identity.Name === "default" ? "NOMAD_TOKEN" : `NOMAD_TOKEN_${identity.Name}`] = token;
     if (identity.TTL === 0) return;
     // Renewed after half its life, through the servers: without them the old one stays.
