@@ -144,6 +144,7 @@ export class FakeNomad {
       entry(get, /^\/v1\/service\/([^/]+)$/, this.#allocations.service),
       entry(get, /^\/v1\/nodes$/, nodes.list),
       entry(get, /^\/v1\/node\/pools$/, system.pools),
+      entry(get, /^\/v1\/node\/pool\/([^/]+)$/, system.pool),
       entry(get, /^\/v1\/node\/([^/]+)\/allocations$/, nodes.allocations),
       entry(put, /^\/v1\/node\/([^/]+)\/(drain|eligibility|purge)$/, nodes.change),
       entry(get, /^\/v1\/node\/([^/]+)$/, nodes.read),

@@ -6,6 +6,8 @@ import { denied, type Exchange, HttpError } from "./exchange.ts";
 import { isObject } from "./job-decoder.ts";
 import type { SchedulerConfiguration, Token } from "./records.ts";
 
+const CAPABILITIES = ["list-jobs", "read-job", "submit-job", "parse-job", "read-logs", "read-fs", "alloc-lifecycle", "dispatch-job"];
+
 /** Routes of the servers. */
 export class SystemRoutes {
   readonly #cluster: Cluster;
@@ -104,9 +106,21 @@ export class SystemRoutes {
       return;
     }
     const name = exchange.part(0);
-    if (!exchange.caller.may(name, "list-jobs")) throw denied();
+    // Whoever may do anything at all in a namespace may read what it is.
+    if (!CAPABILITIES.some((capability) => exchange.caller.may(name, capability))) throw denied();
     if (!all.includes(name)) throw new HttpError(404, "Namespace not found");
     exchange.send(shown(name), 1);
+  };
+
+  /** GET /v1/node/pool/:name. */
+  readonly pool = async (exchange: Exchange): Promise<void> => {
+    const Name = exchange.part(0);
+    void exchange.caller;
+    if (!this.#cluster.state.nodePools.has(Name)) throw new HttpError(404, "node pool not found");
+    exchange.send(
+      { CreateIndex: 1, Description: "", Meta: null, ModifyIndex: 1, Name, NodeIdentityTTL: 0, SchedulerConfiguration: null },
+      1,
+    );
   };
 
   /** GET /v1/node/pools. */
