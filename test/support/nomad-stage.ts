@@ -86,11 +86,18 @@ export class NomadStage implements SchedulerStage {
   }
 
   async open(): Promise<NomadScheduler> {
-    if (this.#mhzPerSlot === 0) {
+    if (this.#mhzPerSlot === 0 && this.#jobs.mhzPerSlot === undefined) {
       await this.purge();
       this.#mhzPerSlot = await this.#measure();
     }
-    const scheduler = new NomadScheduler({
+    const scheduler = new NomadScheduler(this.options());
+    this.#schedulers.push(scheduler);
+    return scheduler;
+  }
+
+  /** Of the schedulers it opens. */
+  options(): NomadSchedulerOptions {
+    return {
       connection: this.connection,
       jobs: idleJobSettings({ mhzPerSlot: this.#mhzPerSlot, ...this.#jobs }),
       template: undefined,
@@ -103,9 +110,7 @@ export class NomadStage implements SchedulerStage {
       random: systemRandom,
       logger: silentLogger,
       ...this.#change,
-    });
-    this.#schedulers.push(scheduler);
-    return scheduler;
+    };
   }
 
   /** MHz of a slot, so that the node has `capacity` of them. */

@@ -97,6 +97,13 @@ export class ClusterState {
     return [...this.#nodes.values()];
   }
 
+  /** Index of the last change of an allocation that is known. */
+  get newestAllocation(): number {
+    let newest = 0;
+    for (const { row } of this.#allocations.values()) newest = Math.max(newest, row.ModifyIndex);
+    return newest;
+  }
+
   /** The run of a Nomad job; undefined: unknown. */
   run(id: string): KnownRun | undefined {
     return this.#runs.get(id);

@@ -13,7 +13,7 @@ export function placementCauses(metric: NomadMetric): readonly string[] {
   const { NodesEvaluated, NodesInPool, NodesAvailable, ConstraintFiltered, ClassFiltered, DimensionExhausted, QuotaExhausted } = metric;
   const causes = [
     ...byCount(DimensionExhausted).map(([dimension, nodes]) => `${dimensionName(dimension)} exhausted on ${nodeCount(nodes)}`),
-    ...byCount(ConstraintFiltered).map(([constraint, nodes]) => `${constraintWords(constraint)} rules out ${nodeCount(nodes)}`),
+    ...byCount(withLikes(ConstraintFiltered)).map(([constraint, nodes]) => `${constraintWords(constraint)} rules out ${nodeCount(nodes)}`),
     ...QuotaExhausted.map((quota) => `quota exhausted: ${quota}`),
   ];
   if (causes.length === 0) {
@@ -26,6 +26,16 @@ export function placementCauses(metric: NomadMetric): readonly string[] {
   }
   return causes;
 }
+
+/** Nodes of a class that was ruled out before are not looked at again: they count for the one reason there is. */
+function withLikes(filtered: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const { [LIKES]: likes = 0, ...others } = filtered;
+  const [only, ...more] = Object.entries(others);
+  if (likes === 0 || only === undefined || more.length > 0) return filtered;
+  return { [only[0]]: only[1] + likes };
+}
+
+const LIKES = "computed class ineligible";
 
 function byCount(counts: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
   return Object.entries(counts).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
@@ -50,6 +60,7 @@ function dimensionName(dimension: string): string {
 function constraintWords(constraint: string): string {
   if (constraint === "missing drivers") return "a missing or unhealthy task driver";
   if (constraint === "distinct_hosts") return "one worker per node (distinct_hosts)";
+  if (constraint === LIKES) return "being like one of these";
   if (constraint === "missing network") return "a missing network";
   return `constraint "${constraint}"`;
 }

@@ -197,13 +197,15 @@ export class NomadWatch {
 
   async #sync(): Promise<void> {
     const { client, state, clock, tell, onSynced } = this.#options;
+    // A list is never older than what was known when it was asked for, unless Nomad's state was restored.
+    const atLeast = Math.max(this.#allocationsIndex, state.newestAllocation);
     const [jobs, allocations, evaluations, nodes] = await Promise.all([
       client.list({ path: "/v1/jobs", query: { prefix: JOB_PREFIX, meta: true } }),
       client.list({ path: "/v1/allocations", query: { filter: `JobID matches "^${JOB_PREFIX}"` } }),
       client.list({ path: "/v1/evaluations", query: { filter: 'Status == "blocked" or Status == "failed"' } }),
       this.#listNodes(),
     ]);
-    if (allocations.index < this.#allocationsIndex) state.forgetIndexes();
+    if (allocations.index < atLeast) state.forgetIndexes();
     this.#allocationsIndex = allocations.index;
     const first = this.#syncedAtMs === undefined;
     const events = [
