@@ -15,6 +15,8 @@ export interface DemoNomad {
   readonly label: string;
   /** Whether the demo started it: then its nodes are nobody else's. */
   readonly own: boolean;
+  /** Whether it has a web interface. */
+  readonly ui: boolean;
   stop(): Promise<void>;
 }
 
@@ -25,7 +27,7 @@ const STOP_LIMIT_MS = 5_000;
 /** See the file's comment. `folder` is for what agents keep. */
 export async function openNomad(folder: string, signal: AbortSignal): Promise<DemoNomad> {
   const { NOMAD_ADDR: address = "" } = process.env;
-  if (address !== "") return { address, label: `the Nomad of NOMAD_ADDR, ${address}`, own: false, stop: async () => undefined };
+  if (address !== "") return { address, label: `the Nomad of NOMAD_ADDR, ${address}`, own: false, ui: true, stop: async () => undefined };
   const version = versionOnPath();
   return version === undefined ? startSimulator() : startAgents(folder, version, signal);
 }
@@ -41,7 +43,7 @@ async function startSimulator(): Promise<DemoNomad> {
   const nodes = ["demo-1", "demo-2"].map((name) => ({ name, cpuMhz: 4_000, memoryMb: 8_192, drivers: ["raw_exec"] }));
   const nomad = await FakeNomad.start({ nodes });
   const label = `the repository's SIMULATOR of Nomad at ${nomad.address} (no nomad on PATH, NOMAD_ADDR not set): its API, not HashiCorp's program`;
-  return { address: nomad.address, label, own: true, stop: () => nomad.stop() };
+  return { address: nomad.address, label, own: true, ui: false, stop: () => nomad.stop() };
 }
 
 interface Ports {
@@ -71,7 +73,7 @@ async function startAgents(folder: string, version: string, signal: AbortSignal)
     await stop();
     throw error;
   }
-  return { address, label: `Nomad ${version} from PATH: a server and two clients on this machine, ${address}`, own: true, stop };
+  return { address, label: `Nomad ${version} from PATH: a server and two clients on this machine, ${address}`, own: true, ui: true, stop };
 }
 
 /** One agent: a server and a client, or with `server` a client of that one. */

@@ -90,7 +90,7 @@ async function play(api: ApiAccess, view: NomadView, folder: string, demo: Nomad
     checkpoint_interval_micros: CHECKPOINT_MICROS,
   });
   out(
-    `Web interface: ${api.url}/pipelines/${pipeline.id}#token=${api.token}\nNomad's own:   ${nomad.address}/ui/jobs\n\nThe Nomad job, live:\n`,
+    `Web interface: ${api.url}/pipelines/${pipeline.id}#token=${api.token}${nomad.ui ? `\nNomad's own:   ${nomad.address}/ui/jobs` : ""}\n\nThe Nomad job, live:\n`,
   );
   const watching = view.follow(signal);
   try {

@@ -41,7 +41,8 @@ export async function examine(checks: readonly Check[], options: ExamineOptions)
     );
   }
   const results = await Promise.all(found.values());
-  await Promise.race([Promise.allSettled(running), clock.sleep(Math.max(0, totalMs - (clock.elapsedMs() - beganMs)))]);
+  const leftMs = Math.min(totalMs * TIDY, Math.max(0, totalMs - (clock.elapsedMs() - beganMs)));
+  await Promise.race([Promise.allSettled(running), clock.sleep(leftMs)]);
   return results;
 }
 

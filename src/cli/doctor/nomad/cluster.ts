@@ -53,6 +53,11 @@ export class NomadCluster {
     return ask(this.agent, question);
   }
 
+  /** Asks what everybody may ask: a bad token is no answer to it. */
+  askOpenly(question: Question): Promise<Answer> {
+    return ask({ ...this.agent, token: undefined }, question);
+  }
+
   /** Asks in the configured namespace. */
   askInNamespace(question: Question): Promise<Answer> {
     const { path } = question;

@@ -107,7 +107,7 @@ async function checkAgent(agent: Agent, clock: Clock, signal: AbortSignal): Prom
   const { address } = agent;
   let answer: Answer;
   try {
-    answer = await ask({ ...agent, region: undefined }, { path: "/v1/status/leader", signal });
+    answer = await ask({ ...agent, region: undefined, token: undefined }, { path: "/v1/status/leader", signal });
   } catch (thrown) {
     return connectionFault(address, thrown);
   }
@@ -134,7 +134,7 @@ function certificateFinding({ address, tls }: Agent, { certificate }: Answer, cl
 }
 
 async function checkLeader(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
-  const answer = await cluster.ask({ path: "/v1/status/leader", signal });
+  const answer = await cluster.askOpenly({ path: "/v1/status/leader", signal });
   const leader = answer.status === 200 ? answer.text.trim().replaceAll('"', "") : "";
   if (/no path to region|unknown region/i.test(answer.text))
     return fail(`region "${cluster.agent.region ?? ""}" does not exist`, "Correct nomad.region (NOMAD_REGION), or leave it empty.");
@@ -183,7 +183,7 @@ function isOld(version: string): boolean {
 
 async function checkClock(cluster: NomadCluster, clock: Clock, signal: AbortSignal): Promise<Finding> {
   const before = nowS(clock);
-  const { headers } = await cluster.ask({ path: "/v1/status/leader", signal });
+  const { headers } = await cluster.askOpenly({ path: "/v1/status/leader", signal });
   const theirs = Date.parse(headers.date ?? "") / 1000 + 0.5;
   if (Number.isNaN(theirs)) return warn("Nomad's answers have no date", "Look for a proxy that removes headers.");
   const skew = theirs - (before + nowS(clock)) / 2;

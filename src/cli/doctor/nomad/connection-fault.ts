@@ -73,11 +73,12 @@ export function connectionFault(address: string, thrown: unknown): Finding {
   const { code = "" } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const words = thrown instanceof Error ? thrown.message : error.message;
   const fault = FAULTS.find(({ codes }) => codes.test(`${code} ${words}`));
-  if (fault !== undefined) return fail(fault.says(address, alternatives(words)), fault.fix);
+  if (fault !== undefined) return fail(fault.says(address, alternatives(thrown, words)), fault.fix);
   return fail(`${address} does not answer: ${words}`, "Look at the agent's log, or correct nomad.address (NOMAD_ADDR).");
 }
 
-/** The names that a certificate has, of Node's "… is not in the cert's altnames: DNS:server.global.nomad, DNS:localhost". */
-function alternatives(words: string): string {
-  return /altnames: (.*)$/.exec(words)?.[1] ?? words;
+/** The names that a certificate has: Node keeps the certificate with the error. */
+function alternatives(thrown: unknown, words: string): string {
+  const { cert } = thrown as { readonly cert?: { readonly subjectaltname?: string } };
+  return cert?.subjectaltname ?? words;
 }

@@ -30,7 +30,7 @@ interface Key {
 
 /** Workers' identities are signed by the newest key; without one no allocation with an identity starts. */
 async function checkKeys(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
-  const answer = await cluster.ask({ path: "/.well-known/jwks.json", signal });
+  const answer = await cluster.askOpenly({ path: "/.well-known/jwks.json", signal });
   if (answer.status !== 200)
     return fail(
       `the keys of workload identities cannot be read: ${saidBy(answer)}`,
