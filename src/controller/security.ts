@@ -4,7 +4,6 @@
  * is known by the same; it is made when it is first needed.
  */
 import { readFileSync } from "node:fs";
-import type { ServerCredentials } from "@grpc/grpc-js";
 import type { Config } from "../core/config.ts";
 import { type AppError, externalError, toAppError, userError } from "../core/errors.ts";
 import { withRetry } from "../core/retry.ts";
@@ -12,7 +11,7 @@ import { keepAuthority, readAuthority } from "../db/authorities.ts";
 import type { Register, Welcome } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
 import { type Authority, issueCertificate, makeAuthority, makeKeyPair } from "../rpc/certificate.ts";
-import { CONTROLLER_NAME, type ServerIdentity, serverCredentials, wantsTls, workerName } from "../rpc/tls.ts";
+import { CONTROLLER_NAME, type ServerIdentity, type ServiceCredentials, serverCredentials, wantsTls, workerName } from "../rpc/tls.ts";
 import type { RunKey } from "../scheduler/scheduler.ts";
 import type { ControllerDeps } from "./context.ts";
 
@@ -48,7 +47,7 @@ export class ControllerSecurity {
   }
 
   /** For the service; undefined: plain text. Throws `invalid-config` for files that do not fit, and the database's error. */
-  async serverCredentials(): Promise<ServerCredentials | undefined> {
+  async serverCredentials(): Promise<ServiceCredentials | undefined> {
     const { settings, logger } = this.#deps;
     const host = settings["controller.bind-address"];
     if (!wantsTls(settings["tls.mode"], host)) {

@@ -11,6 +11,11 @@ import type { RunFence } from "../gen/peer.ts";
 /** Values of the setting `tls.mode`. */
 export type TlsMode = "auto" | "on" | "off";
 
+/** What a caller of a controller is given to connect with. */
+export type CallerCredentials = ChannelCredentials;
+/** What a service listens with. */
+export type ServiceCredentials = ServerCredentials;
+
 /** What a server shows. */
 export interface ServerIdentity {
   /** Certificates from its own on, PEM. */

@@ -2,7 +2,6 @@
  * The worker's tie to whoever leads: dials the known controllers in turn until one welcomes it, and dials again whenever the stream breaks.
  * It knows nothing of what is said, except who may say it and what was said last.
  */
-import type { ChannelCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
@@ -11,7 +10,7 @@ import { backoffDelayMs, type RetryPolicy } from "../core/retry.ts";
 import type { Register, Welcome } from "../gen/controller.ts";
 import type { RunFence } from "../gen/peer.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
-import { controllerCredentials } from "../rpc/tls.ts";
+import { type CallerCredentials, controllerCredentials } from "../rpc/tls.ts";
 import { LeaderEpoch, type WorkerMessage, WorkerStream } from "../rpc/worker-client.ts";
 import type { EndpointList } from "./endpoint-list.ts";
 
@@ -156,7 +155,7 @@ export class ControllerLink {
     }
   }
 
-  #converse(endpoint: string, credentials: ChannelCredentials, signal: AbortSignal): Promise<StreamEnd> {
+  #converse(endpoint: string, credentials: CallerCredentials, signal: AbortSignal): Promise<StreamEnd> {
     const { clock, fence, release } = this.#options;
     return new Promise((resolve) => {
       const ended = new AbortController();
