@@ -22,6 +22,7 @@ export async function node(loaded: LoadedConfig): Promise<number> {
   const { config } = loaded;
   const folder = stateFolder(join(configuredStateFolder(config).path, "node"));
   const lock = lockStateFolder(folder.path);
+  const launcher = processLauncher(config, folder);
   let daemon: NodeDaemon | undefined;
   const make = ({ logger, metrics, ready }: ProcessParts): NodeDaemon => {
     const host = config["node.bind-address"];
@@ -29,7 +30,7 @@ export async function node(loaded: LoadedConfig): Promise<number> {
     checkToken(client.token, "node.bind-address", host);
     return new NodeDaemon({
       folder: folder.path,
-      launcher: processLauncher(config, folder),
+      launcher,
       machine: { name: config.hostname ?? hostname(), memoryBytes: totalmem(), processors: cpus().length },
       slots: config["node.task-slots"],
       bind: { host, port: config["node.rpc-port"] },
@@ -61,6 +62,7 @@ export async function node(loaded: LoadedConfig): Promise<number> {
       loaded,
     );
   } finally {
+    launcher.close();
     lock.release();
   }
 }
