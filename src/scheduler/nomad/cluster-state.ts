@@ -177,7 +177,8 @@ export class ClusterState {
       slots: meta.slots,
       status: row.Status,
       stopped: row.Stop,
-      submittedAtMs: row.SubmitTime === 0 ? undefined : nomadTimeMs(row.SubmitTime),
+      // Nomad changes it when the job is stopped.
+      submittedAtMs: known?.submittedAtMs ?? (row.SubmitTime === 0 ? undefined : nomadTimeMs(row.SubmitTime)),
       index: row.ModifyIndex,
     });
     if (known === undefined) return this.allocations(row.ID).flatMap((allocation) => this.#tell(allocation.ID));
@@ -240,7 +241,13 @@ export class ClusterState {
     const known = this.#nodes.get(row.ID);
     if (known !== undefined && known.ModifyIndex > row.ModifyIndex) return [];
     const strategy = row.DrainStrategy ?? (row.Drain ? known?.DrainStrategy : undefined);
-    this.#nodes.set(row.ID, { ...row, DrainStrategy: strategy, NodeResources: row.NodeResources ?? known?.NodeResources });
+    this.#nodes.set(row.ID, {
+      ...row,
+      DrainStrategy: strategy,
+      NodeResources: row.NodeResources?.Cpu?.CpuShares === undefined ? known?.NodeResources : row.NodeResources,
+      Version: row.Version || row.Attributes["nomad.version"] || known?.Version || "",
+      Address: row.Address || known?.Address || row.HTTPAddr.replace(/:\d+$/, ""),
+    });
     if (!row.Drain) this.#drained.delete(row.ID);
     return row.Drain ? this.#draining(row.ID) : [];
   }

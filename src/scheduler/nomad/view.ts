@@ -34,6 +34,7 @@ export class NomadShow {
   #usage: ReadonlyMap<string, Usage> = new Map();
   #services: readonly ServiceView[] = [];
   #leader = "";
+  #region = "";
   #readAtMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
@@ -60,7 +61,7 @@ export class NomadShow {
       place: {
         address: client.address,
         leader: this.#leader,
-        region: connection.region ?? "",
+        region: connection.region ?? this.#region,
         namespace: connection.namespace,
       },
       syncedAtMs,
@@ -75,13 +76,16 @@ export class NomadShow {
   async #read(): Promise<void> {
     const { client, links, clock } = this.#options;
     this.#readAtMs = clock.elapsedMs();
-    const [usage, services, leader] = await Promise.allSettled([
+    const [usage, services, leader, regions] = await Promise.allSettled([
       readUsage(client),
       readServices(client, links),
       client.call({ path: "/v1/status/leader" }),
+      client.call({ path: "/v1/regions" }),
     ]);
     if (usage.status === "fulfilled") this.#usage = usage.value;
     if (services.status === "fulfilled") this.#services = services.value;
+    const known = regions.status === "fulfilled" ? regions.value.body : undefined;
+    if (Array.isArray(known) && known.length === 1) this.#region = String(known[0]);
     if (leader.status === "fulfilled") this.#leader = String(leader.value.body ?? "");
   }
 }

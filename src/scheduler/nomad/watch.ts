@@ -145,6 +145,7 @@ export class NomadWatch {
       const watched = watchdog();
       for await (const line of linesOf(bytes)) {
         lineAtMs = clock.elapsedMs();
+        if (this.#syncedAtMs !== undefined) this.#syncedAtMs = Number(clock.nowNs() / NS_PER_MS);
         if (limitMs === FIRST_LINE_MS) {
           limitMs = SILENCE_MS;
           this.#refusals = 0;
