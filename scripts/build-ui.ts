@@ -1,8 +1,9 @@
 /**
  * Builds the web UI of `ui/` into a folder with Vite, which takes its whole configuration from here. `scripts/build.ts` decides when.
  */
-import { existsSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { listFiles, ROOT } from "./process.ts";
 
@@ -47,8 +48,26 @@ export async function buildUi(folder: string): Promise<string | undefined> {
   } catch (error) {
     return `the UI could not be built: ${error instanceof Error ? error.message : String(error)}\n`;
   }
+  compressFiles(join(ROOT, folder));
   const stamp = join(ROOT, folder, STAMP);
   writeFileSync(stamp, `${startedAt.toISOString()}\n`);
   utimesSync(stamp, startedAt, startedAt);
   return undefined;
+}
+
+/** Files of these kinds are served compressed. */
+const COMPRESSED = new Set([".html", ".js", ".css", ".svg", ".json", ".txt", ".webmanifest"]);
+/** Below this a file is sent as it is, bytes. */
+const WORTHWHILE = 1_024;
+
+/** Puts `<name>.br` and `<name>.gz` beside every file that is worth it: the API serves them to browsers that take them. */
+function compressFiles(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    const path = join(folder, name);
+    if (!COMPRESSED.has(extname(name)) || !statSync(path).isFile()) continue;
+    const bytes = readFileSync(path);
+    if (bytes.length < WORTHWHILE) continue;
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * Serves the UI: files as they are, and its page for every other path, because the UI routes by path itself. Files with a hash in their name
- * never change and are kept by browsers for a year; all others are asked for again each time.
+ * never change and are kept by browsers for a year; all others are asked for again each time. The build has put compressed copies beside the
+ * files (`<name>.br`, `<name>.gz`): browsers that take them get them.
  */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -73,11 +74,36 @@ export function serveFiles(folder: string | undefined): Middleware {
       context.body = PLAIN_PAGE;
       return;
     }
+    const { file, encoding } = await variantOf(path, context.get("accept-encoding"));
     context.type = TYPES[extname(path)] ?? "application/octet-stream";
-    context.length = path.length === 0 ? 0 : (await stat(path)).size;
+    context.length = (await stat(file)).size;
     context.set("cache-control", HASHED.test(path) ? "public, max-age=31536000, immutable" : "no-cache");
-    context.body = createReadStream(path);
+    context.vary("accept-encoding");
+    if (encoding !== undefined) context.set("content-encoding", encoding);
+    context.body = createReadStream(file);
   };
+}
+
+/** Codings with the ending of their copies, the smaller first. */
+const CODINGS = [
+  ["br", ".br"],
+  ["gzip", ".gz"],
+] as const;
+
+/** The copy of the file that is sent to a browser with the header `accepts`. */
+async function variantOf(path: string, accepts: string): Promise<{ readonly file: string; readonly encoding: string | undefined }> {
+  for (const [encoding, ending] of CODINGS) {
+    if (takesCoding(accepts, encoding) && (await isFile(path + ending))) return { file: path + ending, encoding };
+  }
+  return { file: path, encoding: undefined };
+}
+
+/** Whether a header Accept-Encoding names the coding, not with weight 0: https://www.rfc-editor.org/rfc/rfc9110#field.accept-encoding */
+function takesCoding(accepts: string, encoding: string): boolean {
+  return accepts.split(",").some((part) => {
+    const [name = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
+    return name === encoding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
 }
 
 /** The file for a path of a URL; the page for a path without an extension; `undefined` if there is none. */

@@ -206,6 +206,8 @@ export class SchedulerProjection {
         hash: createHash("sha256").update(plan.text).digest("hex"),
         warnings: plan.warnings,
         workers: plan.workers,
+        missing: plan.missing ?? 0,
+        reason: plan.reason,
         cpuMillisPerSlot: spec.resources.cpuMillis,
         memoryBytesPerSlot: spec.resources.memoryBytes,
       });

@@ -78,7 +78,7 @@ export async function writeSchedulerRuns(db: Database, leaderEpoch: bigint, rows
        from ${RUN_RECORDS} join jobs j on j.id = r.job_id where j.leader_epoch <= ?
        on conflict (job_id, run_fence) do update set name = excluded.name, workers = excluded.workers, missing = excluded.missing,
          reason = excluded.reason, waiting_since_at = excluded.waiting_since_at, status = excluded.status,
-         submitted_at = coalesce(excluded.submitted_at, scheduler_runs.submitted_at), link = excluded.link, gone_at = null,
+         submitted_at = coalesce(scheduler_runs.submitted_at, excluded.submitted_at), link = excluded.link, gone_at = null,
          leader_epoch = excluded.leader_epoch
        where scheduler_runs.leader_epoch <= excluded.leader_epoch`,
       [leaderEpoch.toString(), jsonParameter(records), leaderEpoch.toString()],
@@ -94,13 +94,14 @@ export interface RunPlace {
   readonly runFence: bigint;
 }
 
-/** Says of all runs but `current` that the outside system knows them no more. */
+/** Says of all runs but `current` that the outside system knows them no more; those that it has yet to be given are left alone. */
 export async function endSchedulerRuns(db: Database, leaderEpoch: bigint, current: readonly RunPlace[]): Promise<void> {
   const records = current.map(({ job, runFence }) => ({ job_id: job, run_fence: runFence.toString() }));
   try {
     await db.raw(
       `update scheduler_runs s set gone_at = now(), missing = 0, reason = '', waiting_since_at = null
-       where s.gone_at is null and s.leader_epoch <= ? and not exists (
+       where s.gone_at is null and s.leader_epoch <= ?
+         and (s.status <> '' or s.run_fence < (select j.run_fence from jobs j where j.id = s.job_id)) and not exists (
          select 1 from jsonb_to_recordset(?::jsonb) as r(job_id text, run_fence bigint)
          where r.job_id = s.job_id and r.run_fence = s.run_fence)`,
       [leaderEpoch.toString(), jsonParameter(records)],
@@ -119,6 +120,9 @@ export interface RunSpecRow extends RunPlace {
   readonly hash: string;
   readonly warnings: readonly string[];
   readonly workers: number;
+  /** Of these, those that had no place, and why; where the outside system was not asked for places it is all that is known. */
+  readonly missing: number;
+  readonly reason: string;
   readonly cpuMillisPerSlot: number;
   readonly memoryBytesPerSlot: number;
 }
@@ -128,9 +132,9 @@ export async function writeRunSpec(db: Database, leaderEpoch: bigint, spec: RunS
   const epoch = leaderEpoch.toString();
   try {
     await db.raw(
-      `insert into scheduler_runs (job_id, run_id, run_fence, workers, spec_text, spec_format, spec_hash, spec_warnings, cpu_millis_per_slot,
+      `insert into scheduler_runs (job_id, run_id, run_fence, workers, missing, reason, spec_text, spec_format, spec_hash, spec_warnings, cpu_millis_per_slot,
          memory_bytes_per_slot, leader_epoch)
-       select j.id, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?, ? from jobs j where j.id = ? and j.leader_epoch <= ?
+       select j.id, ?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?, ? from jobs j where j.id = ? and j.leader_epoch <= ?
        on conflict (job_id, run_fence) do update set spec_text = excluded.spec_text, spec_format = excluded.spec_format,
          spec_hash = excluded.spec_hash, spec_warnings = excluded.spec_warnings, cpu_millis_per_slot = excluded.cpu_millis_per_slot,
          memory_bytes_per_slot = excluded.memory_bytes_per_slot
@@ -139,6 +143,8 @@ export async function writeRunSpec(db: Database, leaderEpoch: bigint, spec: RunS
         spec.run,
         spec.runFence.toString(),
         spec.workers,
+        spec.missing,
+        spec.reason,
         spec.text.replaceAll("\0", "\uFFFD"),
         spec.format,
         spec.hash,

@@ -451,6 +451,13 @@ onBothDatabases(
         "cache-control": "public, max-age=31536000, immutable",
         "content-type": "text/javascript; charset=utf-8",
       });
+      const accepting = (accepts: string) =>
+        api.raw("GET", "/assets/app-12345678.js", { token: null, headers: { "accept-encoding": accepts } });
+      const [brotli, gzip, plain] = [await accepting("gzip, br"), await accepting("br;q=0, gzip"), await accepting("identity")];
+      expect([brotli, gzip, plain].map(({ text }) => text)).to.deep.equal(["brotli", "gzip", "1;"]);
+      expect(brotli.headers).to.include({ "content-encoding": "br", "content-length": "6", vary: "accept-encoding" });
+      expect(gzip.headers).to.include({ "content-encoding": "gzip", "content-type": "text/javascript; charset=utf-8" });
+      expect(plain.headers).not.to.have.property("content-encoding");
       for (const path of ["/missing.js", "/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/%00.js", "/%zz.js"]) {
         const answer = await api.raw("GET", path, { token: null });
         expect([400, 404], path).to.include(answer.status);
@@ -470,6 +477,8 @@ onBothDatabases(
     mkdirSync(join(ui, "assets"), { recursive: true });
     writeFileSync(join(ui, "index.html"), "<p>ui</p>");
     writeFileSync(join(ui, "assets", "app-12345678.js"), "1;");
+    writeFileSync(join(ui, "assets", "app-12345678.js.br"), "brotli");
+    writeFileSync(join(ui, "assets", "app-12345678.js.gz"), "gzip");
     writeFileSync(join(folder, "secret.txt"), "secret words");
     return {
       env: { WADI__CONNECTORS__FILE__ROOTS: folder },

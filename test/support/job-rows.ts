@@ -172,7 +172,16 @@ export async function writeScheduled(db: Database, job: string): Promise<void> {
       link: "http://nomad/ui/jobs/w-p-1",
     },
   ]);
-  const spec = { format: "json", hash: "00", warnings: [], workers: 2, cpuMillisPerSlot: 1000, memoryBytesPerSlot: 1 << 28 } as const;
+  const spec = {
+    format: "json",
+    hash: "00",
+    warnings: [],
+    workers: 2,
+    missing: 0,
+    reason: "",
+    cpuMillisPerSlot: 1000,
+    memoryBytesPerSlot: 1 << 28,
+  } as const;
   await writeRunSpec(db, 0n, { ...run, ...spec, text: '{"Count":2}' });
   await writeNodes(db, 0n, "nomad", [nodeOf("localhost", "draining"), nodeOf("other", "ready")]);
   const service = { name: "wadi-api", status: "running", wanted: 2, healthy: 1, version: "3", deployment: "1 of 2 healthy" };

@@ -106,7 +106,7 @@ function nameOf({ scheduler, version }: Scheduler): string {
 }
 
 function factsOf(status: Scheduler): readonly (readonly [name: string, value: string])[] {
-  const place = Object.entries(status.place).map(([name, value]) => [name, value] as const);
+  const place = Object.entries(status.place).filter(([, value]) => value !== "");
   const { controller } = status;
   return [
     ["Controller", controller === null ? "none" : controller.alive ? controller.endpoint : "none leads"],

@@ -10,7 +10,7 @@ import { ACTIONS, DataTable } from "../../components/data-table.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { LiveLog } from "../../components/live-log.tsx";
 import type { Tone } from "../../components/note.tsx";
-import { formatAgo, formatBytes } from "../../format.ts";
+import { formatAgo, formatBytes, plural } from "../../format.ts";
 
 const COLUMNS = [
   { label: "Worker" },
@@ -108,7 +108,8 @@ function WorkerRow({ worker, onLog }: { readonly worker: SchedulerWorker; onLog(
 
 function toneOf(worker: SchedulerWorker): Tone {
   if (worker.state !== "exited") return TONES[worker.state] ?? "plain";
-  return worker.out_of_memory || (worker.exit_code !== null && worker.exit_code !== 0) ? "bad" : "plain";
+  const { out_of_memory: starved, exit_code: code, exit_signal: signal } = worker;
+  return starved || (code !== null && code !== 0) || (signal !== null && signal !== "SIGTERM") ? "bad" : "plain";
 }
 
 /** Why it is in its state, in words. */
@@ -125,7 +126,7 @@ function MemoryUse({ worker }: { readonly worker: SchedulerWorker }) {
         {used === null ? "–" : formatBytes(used)}
         {limit !== null && <span class="muted"> of {formatBytes(limit)}</span>}
       </span>
-      {cpu !== null && <span class="muted small">{Number((cpu / 1000).toFixed(1))} cores asked</span>}
+      {cpu !== null && <span class="muted small">{plural(Number((cpu / 1000).toFixed(1)), "core")} asked</span>}
     </div>
   );
 }

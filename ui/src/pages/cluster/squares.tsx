@@ -16,7 +16,7 @@ function kindsOf({ workers, placed, running, failed, missing }: WorkerCounts): r
 
 /** The squares with the count beside them; `over`: of a run that is history, where nothing is alarming any more. */
 export function WorkerSquares({ counts, over = false }: { readonly counts: WorkerCounts; readonly over?: boolean }) {
-  const kinds = kindsOf(counts);
+  const kinds = over ? Array.from({ length: counts.workers }, () => "placed" as const) : kindsOf(counts);
   const words = describeWorkers(counts);
   return (
     <span class="squares" role="img" aria-label={words} title={words} data-over={over}>
