@@ -1,98 +1,57 @@
 /**
- * Moving a run off its machine: workers are told to leave again and again, the next ones come up beside them, and the output hardly pauses.
- * Every row is published once. Real processes, the build in `dist/`. `WADI_DRAINS=20` for more of them; the gaps are printed.
+ * Moving a run off its machine: workers are told to leave, the next ones come up beside them, and the output hardly pauses; and what becomes
+ * of it when something dies in between. Every row is published once. Real processes, the build in `dist/`. `WADI_DRAINS=20` for more moves;
+ * the times without output are printed.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { expect } from "chai";
-import { needsClusterBuild, TestCluster } from "../support/cluster-process.ts";
+import { kill, needsClusterBuild, TestCluster } from "../support/cluster-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { TickPipeline } from "../support/tick-pipeline.ts";
 
 const DRAINS = Number(process.env["WADI_DRAINS"] ?? 3);
 const INTERVAL_MS = 1_000;
-/** Between two growths of the output; an interval of checkpoints is part of it. A machine with other work takes longer. */
+/** Without output. An idle machine needs a tenth of it; one with other work takes longer. */
 const GAP_LIMIT_MS = Number(process.env["WADI_GAP_LIMIT"] ?? 6_000);
 
-const SQL = `
-CREATE TABLE ticks WITH (connector = 'impulse', event_rate = '200');
-CREATE TABLE numbers (n BIGINT) WITH (connector = 'single_file', path = 'numbers.jsonl', format = 'json', type = 'sink');
-INSERT INTO numbers SELECT CAST(counter AS BIGINT) AS n FROM ticks;
-`;
-
-interface State {
-  readonly state: string;
-  readonly run_id: number;
-  readonly epoch: number;
-  readonly restarts: number;
-}
-
 describe("a run whose workers are told to leave", function () {
-  this.timeout(60_000 + DRAINS * 15_000);
+  this.timeout(90_000 + DRAINS * 15_000);
   needsClusterBuild();
   let cluster: TestCluster;
-  let pipeline = "";
+  let pipeline: TickPipeline;
 
   async function start(settings: NodeJS.ProcessEnv = {}): Promise<void> {
     cluster = await TestCluster.in(temporaryFolder("drains"), settings);
     await cluster.start();
-    const request = { name: "drained", query: SQL, parallelism: 1, checkpoint_interval_micros: INTERVAL_MS * 1000 };
-    const { status, body } = await cluster.api("POST", "/pipelines", request);
-    expect(status, JSON.stringify(body)).to.equal(200);
-    pipeline = body.id;
-    await until("two epochs are complete", ({ epoch }) => epoch >= 2);
+    pipeline = new TickPipeline(cluster);
+    await pipeline.create(INTERVAL_MS);
   }
 
-  function until(what: string, wanted: (job: State) => boolean): Promise<State> {
-    return eventually(
-      what,
-      async () => {
-        const { body } = await cluster.api("GET", `/pipelines/${pipeline}/jobs`);
-        const job = body.data[0] as State;
-        return job.state === "Running" && wanted(job) ? job : undefined;
-      },
-      60_000,
-    );
+  function worker(): number {
+    const [pid, ...more] = cluster.pids("worker");
+    expect(more).to.deep.equal([]);
+    return pid as number;
   }
 
-  function outputSize(): number {
-    const path = join(cluster.folder, "numbers.jsonl");
-    return existsSync(path) ? statSync(path).size : 0;
+  function gone(pid: number): Promise<boolean> {
+    return eventually("the old worker has ended", () => (cluster.pids("worker").includes(pid) ? undefined : true), 30_000);
   }
 
-  /** Tells the worker to leave; the longest time without output until the next run has published twice. */
+  /** Tells the worker to leave, as a machine does that drains; milliseconds without output. */
   async function drain(): Promise<number> {
-    const [pid = 0] = cluster.pids("worker");
-    const { run_id, epoch } = await until("it runs", () => true);
-    let size = outputSize();
-    let grownMs = performance.now();
-    let gapMs = 0;
-    let published = 0;
-    process.kill(pid, "SIGTERM");
-    await eventually(
-      "another run has published",
-      async () => {
-        const now = outputSize();
-        if (now > size) {
-          gapMs = Math.max(gapMs, performance.now() - grownMs);
-          grownMs = performance.now();
-          size = now;
-          const job = await until("it is told", () => true).catch(() => undefined);
-          if (job !== undefined && job.run_id > run_id && job.epoch > epoch + 1) published += 1;
-        }
-        return published >= 2 ? true : undefined;
-      },
-      60_000,
-    );
-    await eventually("the old worker has ended", () => (cluster.pids("worker").includes(pid) ? undefined : true), 30_000);
-    return gapMs;
+    const pid = worker();
+    const gapMs = await pipeline.gapOf(() => void process.kill(pid, "SIGTERM"));
+    await gone(pid);
+    return Math.round(gapMs);
   }
 
-  function expectEveryRowOnce(drains: number): void {
-    const numbers = readFileSync(join(cluster.folder, "numbers.jsonl"), "utf8").trimEnd().split("\n");
-    expect(numbers.length).to.be.greaterThan(drains * 100);
-    const wrong = numbers.findIndex((line, n) => line !== JSON.stringify({ n }));
-    expect(wrong === -1 ? "" : `row ${wrong} is ${numbers[wrong]}`).to.equal("");
+  /** The worker that comes up beside `pid`. */
+  function prepared(pid: number): Promise<number> {
+    return eventually("another worker comes up", () => cluster.pids("worker").find((other) => other !== pid), 30_000);
+  }
+
+  async function restarts(): Promise<number> {
+    return (await pipeline.until("it runs", () => true)).restarts;
   }
 
   afterEach(async function () {
@@ -108,17 +67,57 @@ describe("a run whose workers are told to leave", function () {
     await start();
     const gaps: number[] = [];
     for (let i = 0; i < DRAINS; i++) gaps.push(await drain());
-    const sorted = gaps.map((ms) => Math.round(ms)).sort((a, b) => a - b);
-    process.stdout.write(`      longest time without output (checkpoints every ${INTERVAL_MS} ms): ${sorted.join(", ")} ms\n`);
-    expect(sorted.at(-1)).to.be.lessThan(GAP_LIMIT_MS);
-    expect((await until("it runs", () => true)).restarts).to.equal(0);
-    expectEveryRowOnce(DRAINS);
+    gaps.sort((a, b) => a - b);
+    process.stdout.write(`      longest times without output: ${gaps.join(", ")} ms\n`);
+    expect(gaps.at(-1)).to.be.lessThan(GAP_LIMIT_MS);
+    expect(await restarts()).to.equal(0);
+    expect(await pipeline.timeline()).to.include("run-prepared");
+    pipeline.expectEveryNumberOnce(DRAINS * 100);
   });
 
   it("takes a checkpoint and moves then where there is no slot for another worker", async () => {
     await start({ WADI__PROCESS__SLOTS: "1" });
-    process.stdout.write(`      longest time without output: ${Math.round(await drain())} ms\n`);
-    expect((await until("it runs", () => true)).restarts).to.equal(0);
-    expectEveryRowOnce(1);
+    process.stdout.write(`      longest time without output: ${await drain()} ms\n`);
+    expect(await restarts()).to.equal(0);
+    expect(await pipeline.timeline()).to.include("prepare-failed");
+    pipeline.expectEveryNumberOnce(100);
+  });
+
+  it("takes a checkpoint and moves then when the worker that comes up is killed", async () => {
+    await start();
+    const pid = worker();
+    await pipeline.gapOf(async () => {
+      process.kill(pid, "SIGTERM");
+      kill(await prepared(pid));
+    });
+    await gone(pid);
+    expect(await restarts()).to.equal(0);
+    pipeline.expectEveryNumberOnce(100);
+  });
+
+  it("recovers with the worker that comes up when the running one is killed", async () => {
+    await start();
+    const pid = worker();
+    let next = 0;
+    await pipeline.gapOf(async () => {
+      process.kill(pid, "SIGTERM");
+      next = await prepared(pid);
+      kill(pid);
+    });
+    expect(worker()).to.equal(next);
+    pipeline.expectEveryNumberOnce(100);
+  });
+
+  it("is moved by the next controller when this one is killed while the next worker comes up", async () => {
+    await start();
+    const pid = worker();
+    await pipeline.gapOf(async () => {
+      process.kill(pid, "SIGTERM");
+      await prepared(pid);
+      kill(cluster.controllerOfCluster());
+    });
+    await gone(pid);
+    expect(await restarts()).to.equal(0);
+    pipeline.expectEveryNumberOnce(100);
   });
 });

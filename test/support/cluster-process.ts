@@ -78,6 +78,11 @@ export class TestCluster {
     return [MAIN, ...words];
   }
 
+  /** Folder of the build that is tested. */
+  get dist(): string {
+    return DIST;
+  }
+
   /** The environment of commands that belong to this cluster. */
   get env(): NodeJS.ProcessEnv {
     const { api, controller, admin } = this.ports;
