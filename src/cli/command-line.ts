@@ -6,6 +6,7 @@ import yargs, { type Argv } from "yargs";
 import { clientCommands } from "./client-commands.ts";
 import type { CommandSet, Finish } from "./command-set.ts";
 import { engineCommands } from "./engine-commands.ts";
+import { kubernetesCommands } from "./kubernetes-commands.ts";
 import { nodeCommands } from "./node-commands.ts";
 import { nomadCommands } from "./nomad-commands.ts";
 import { operateCommands } from "./operate-commands.ts";
@@ -18,7 +19,15 @@ import { type CommandNames, usageError } from "./usage.ts";
 const HELP_WIDTH = 110;
 
 /** All commands, in the order of `--help`. */
-const SETS: readonly CommandSet[] = [engineCommands, serviceCommands, nodeCommands, clientCommands, nomadCommands, operateCommands];
+const SETS: readonly CommandSet[] = [
+  engineCommands,
+  serviceCommands,
+  nodeCommands,
+  clientCommands,
+  nomadCommands,
+  kubernetesCommands,
+  operateCommands,
+];
 
 const NAMES: CommandNames = {
   commands: SETS.flatMap(({ options }) => Object.keys(options)),

@@ -5,6 +5,7 @@ import { type Config, loadConfig } from "../../src/core/config.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { systemRandom } from "../../src/core/prng.ts";
 import { KubernetesClient } from "../../src/scheduler/kubernetes/client.ts";
+import { CONTROLLER_CLUSTER_RULES, CONTROLLER_RULES } from "../../src/scheduler/kubernetes/manifests.ts";
 import { KubernetesScheduler } from "../../src/scheduler/kubernetes/scheduler.ts";
 import type { Scheduler, WorkerView } from "../../src/scheduler/scheduler.ts";
 import { eventually } from "./eventually.ts";
@@ -31,9 +32,11 @@ export function kubernetesScheduler(settings: Config): KubernetesScheduler {
   return new KubernetesScheduler({ client, settings, clock: systemClock, random: systemRandom, logger: silentLogger });
 }
 
-/** A fake cluster with images for idle workers. */
+/** A fake cluster with images for idle workers, where Wadi has the rights that `wadi kubernetes render` gives it, and no others. */
 export async function idleCluster(options: FakeKubernetesOptions = {}): Promise<FakeKubernetes> {
-  return await FakeKubernetes.start({ images: { "wadi:test": { entrypoint: [process.execPath, IDLE] } }, restricted: true, ...options });
+  const images = { "wadi:test": { entrypoint: [process.execPath, IDLE] } };
+  const rules = { rules: CONTROLLER_RULES, clusterRules: CONTROLLER_CLUSTER_RULES };
+  return await FakeKubernetes.start({ images, rules, restricted: true, ...options });
 }
 
 /** Whether nothing is about to happen in the fake cluster. */

@@ -99,7 +99,10 @@ export class Mirror {
   /** Resolves when pods and Jobs were listed once, or `limitMs` are over; starts the watches if nobody observes. */
   async look(limitMs: number): Promise<void> {
     this.#start();
-    await Promise.race([this.#firstLook, this.#options.clock.sleep(limitMs, this.#watching?.signal)]);
+    if (this.#listed.has("pods") && this.#listed.has("jobs")) return;
+    const enough = new AbortController();
+    await Promise.race([this.#firstLook, this.#options.clock.sleep(limitMs, enough.signal)]);
+    enough.abort();
   }
 
   /** How well Kubernetes is seen, and why not better. */

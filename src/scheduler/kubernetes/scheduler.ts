@@ -118,6 +118,9 @@ export class KubernetesScheduler implements Scheduler {
 
   observe(listener: (event: SchedulerEvent) => void): () => void {
     this.#check();
+    this.#prune().catch((error: unknown) =>
+      this.#options.logger.warn("old records of jobs were not removed", { error: toAppError(error) }),
+    );
     return this.#mirror.observe(listener);
   }
 
@@ -248,6 +251,16 @@ export class KubernetesScheduler implements Scheduler {
         name,
         error: refusal(answer.status, `changing secret "${name}"`),
       });
+  }
+
+  /** Removes records of jobs that are long gone: once for each time that somebody begins to observe. */
+  async #prune(): Promise<void> {
+    const { client } = this.#options;
+    const path = `/api/v1/namespaces/${await client.namespace()}/configmaps`;
+    const { items } = await client.list(path, "config maps", { labelSelector: `${clusterSelector(this.#cluster)},${LABEL.record}=true` });
+    if (items.length === 0) return;
+    const jobs = await this.#list("jobs", clusterSelector(this.#cluster));
+    await this.#fences.prune(items, new Set(jobs.flatMap(({ metadata }) => metadata.labels[LABEL.job] ?? [])));
   }
 
   async #deleteRun(run: RunKey, mode: StopMode): Promise<void> {

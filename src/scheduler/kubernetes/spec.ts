@@ -168,7 +168,7 @@ function renderContainer(spec: RunSpec, settings: Config, parts: PodParts): V1Co
   const [cpu, memory] = [cpuQuantity(parts.cpuMillis), memoryQuantity(parts.memoryBytes)];
   return {
     name: "worker",
-    image: settings["kubernetes.worker.image"] ?? "",
+    image: imageOf(spec.build, settings["kubernetes.worker.image"] ?? ""),
     imagePullPolicy: settings["kubernetes.worker.image-pull-policy"],
     ...(command.length === 0 ? { args: ["worker"] } : { command: [...command] }),
     env: renderEnvironment(spec, settings, parts.slotsPerWorker),
@@ -187,6 +187,12 @@ function renderContainer(spec: RunSpec, settings: Config, parts: PodParts): V1Co
     // What a worker says last is kept with the pod, so that it is seen without its log.
     terminationMessagePolicy: "FallbackToLogsOnError",
   };
+}
+
+/** Another build than the settings': an image, or the tag of one. */
+function imageOf(build: string | undefined, image: string): string {
+  if (build === undefined) return image;
+  return /[/:@]/.test(build) ? build : `${image.replace(/@.*$/, "").replace(/:[^/:]*$/, "")}:${build}`;
 }
 
 function renderEnvironment(spec: RunSpec, settings: Config, slots: number): V1EnvVar[] {
