@@ -36,6 +36,8 @@ const ALGORITHMS = ["RS256", "EdDSA"];
 const SKEW_S = 60;
 /** Keys are not asked for more often, milliseconds: a stranger's token must not make us call Nomad. */
 const FETCH_PAUSE_MS = 5_000;
+/** A Nomad that hangs is as good as away after so long, milliseconds: workers do not wait for a controller's answer for ever. */
+const PATIENCE_MS = 1_000;
 /** Keys that are older are fetched again with the next worker, so that one that was withdrawn is not trusted for ever. */
 const KEYS_AGE_MS = 15 * 60_000;
 
@@ -75,7 +77,7 @@ export class NomadIdentities implements WorkerIdentityVerifier {
   /** The signature says enough where Nomad does not answer: a run has a job of its own, and its identities end with it. */
   async #isPlaced(placed: NomadIdentityOptions["placed"], run: RunKey, handle: string): Promise<boolean | undefined> {
     try {
-      return await placed(run, handle);
+      return await this.#soon(placed(run, handle));
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.retry === "never") throw error;
@@ -87,19 +89,30 @@ export class NomadIdentities implements WorkerIdentityVerifier {
   async #claims(token: string): Promise<JWTPayload> {
     const { clock } = this.#options;
     const before = this.#keys;
-    if (before === undefined || clock.elapsedMs() - before.atMs > KEYS_AGE_MS) await this.#fetch();
+    if (before === undefined || clock.elapsedMs() - before.atMs > KEYS_AGE_MS) await this.#soon(this.#fetch());
     try {
       return await this.#verified(token);
     } catch (error) {
       if (!isUnknownKey(error)) throw inWords(error);
     }
     // Nomad may have new keys. If it was asked a moment ago for somebody else, the worker comes back.
-    if (this.#keys === before) await this.#fetch();
+    if (this.#keys === before) await this.#soon(this.#fetch());
     if (this.#keys === before) throw this.#unavailable();
     try {
       return await this.#verified(token);
     } catch (error) {
       throw inWords(error);
+    }
+  }
+
+  /** What comes of `work`; undefined if that takes too long for a worker that waits for its answer. It goes on by itself. */
+  async #soon<T>(work: Promise<T>): Promise<T | undefined> {
+    const done = new AbortController();
+    const late = this.#options.clock.sleep(PATIENCE_MS, done.signal).then(() => undefined);
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      done.abort();
     }
   }
 

@@ -7,6 +7,7 @@ import type { JobId, RunId } from "../../../src/core/ids.ts";
 import { makeLogger, silentLogger } from "../../../src/core/log.ts";
 import { NomadIdentities, type NomadIdentityOptions } from "../../../src/scheduler/nomad/identity.ts";
 import type { RunKey } from "../../../src/scheduler/scheduler.ts";
+import { eventually } from "../../support/eventually.ts";
 import { rejection } from "../../support/rejection.ts";
 
 const RUN: RunKey = { job: "job_a" as JobId, run: "run_a" as RunId, fence: 3n };
@@ -31,6 +32,7 @@ describe("the identity of a worker on Nomad", () => {
   let second: Key;
   let published: readonly Key[];
   let away: boolean;
+  let hangs: boolean;
   let fetches: number;
   let placed: NomadIdentityOptions["placed"];
   let identities: NomadIdentities;
@@ -44,6 +46,7 @@ describe("the identity of a worker on Nomad", () => {
     clock = new ManualClock(1_800_000_000_000_000_000n);
     published = [first];
     away = false;
+    hangs = false;
     fetches = 0;
     placed = async () => true;
     identities = make();
@@ -53,6 +56,7 @@ describe("the identity of a worker on Nomad", () => {
     return new NomadIdentities({
       fetchKeys: async () => {
         fetches += 1;
+        if (hangs) await new Promise(() => undefined);
         if (away) throw externalError("connection-lost", "Nomad does not answer");
         return { keys: published.map(({ jwk }) => jwk) };
       },
@@ -173,6 +177,21 @@ describe("the identity of a worker on Nomad", () => {
       await verify(await token());
     }
     expect(fetches).to.be.greaterThan(2);
+  });
+
+  it("is believed by the known keys while Nomad hangs, without waiting for it", async () => {
+    await verify(await token());
+    await clock.advance(20 * 60_000);
+    hangs = true;
+    placed = () => new Promise(() => undefined);
+    let believed = false;
+    void verify(await token()).then(() => {
+      believed = true;
+    });
+    await eventually("it is believed", async () => {
+      await clock.advance(1_000);
+      return believed || undefined;
+    });
   });
 
   it("is asked for again later if Nomad's keys have never been read", async () => {
