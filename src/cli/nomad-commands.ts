@@ -1,4 +1,4 @@
-/** Commands that look at Nomad itself, with or without a controller: render, plan, status, watch, logs. */
+/** Commands that look at Nomad itself, with or without a controller: render, plan, status, watch, logs, drain-preview. */
 import type { Argv } from "yargs";
 import { milliseconds, single, wholeNumber } from "./arguments.ts";
 import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
@@ -50,6 +50,15 @@ function observers(y: Argv, finish: Finish): Argv {
         const stream = a.stderr === a.stdout ? undefined : a.stderr ? "stderr" : "stdout";
         const tailBytes = wholeNumber("tail", single("tail", a.tail), 0) ?? 0;
         finish(await logs({ target: a.target, json: a.json, follow: a.follow, tailBytes, stream }, loaded));
+      },
+    )
+    .command(
+      "drain-preview <node>",
+      "say how pipelines would leave a node if it were drained",
+      (c) => c.positional("node", { type: "string", demandOption: true, describe: "id or name of the node" }).options(COMMON),
+      async (a) => {
+        const [{ drainPreview }, loaded] = await Promise.all([import("./nomad/drain-preview.ts"), configuration(a.config)]);
+        finish(await drainPreview({ node: a.node, json: a.json }, loaded));
       },
     );
 }
