@@ -50,6 +50,10 @@ describe("a run whose workers are told to leave", function () {
     return eventually("another worker comes up", () => cluster.pids("worker").find((other) => other !== pid), 30_000);
   }
 
+  function tell(...gapsMs: readonly number[]): void {
+    process.stdout.write(`      longest time without output: ${gapsMs.map(Math.round).join(", ")} ms\n`);
+  }
+
   async function restarts(): Promise<number> {
     return (await pipeline.until("it runs", () => true)).restarts;
   }
@@ -68,7 +72,7 @@ describe("a run whose workers are told to leave", function () {
     const gaps: number[] = [];
     for (let i = 0; i < DRAINS; i++) gaps.push(await drain());
     gaps.sort((a, b) => a - b);
-    process.stdout.write(`      longest times without output: ${gaps.join(", ")} ms\n`);
+    tell(...gaps);
     expect(gaps.at(-1)).to.be.lessThan(GAP_LIMIT_MS);
     expect(await restarts()).to.equal(0);
     expect(await pipeline.timeline()).to.include("run-prepared");
@@ -77,7 +81,7 @@ describe("a run whose workers are told to leave", function () {
 
   it("takes a checkpoint and moves then where there is no slot for another worker", async () => {
     await start({ WADI__PROCESS__SLOTS: "1" });
-    process.stdout.write(`      longest time without output: ${await drain()} ms\n`);
+    tell(await drain());
     expect(await restarts()).to.equal(0);
     expect(await pipeline.timeline()).to.include("prepare-failed");
     pipeline.expectEveryNumberOnce(100);
@@ -86,10 +90,11 @@ describe("a run whose workers are told to leave", function () {
   it("takes a checkpoint and moves then when the worker that comes up is killed", async () => {
     await start();
     const pid = worker();
-    await pipeline.gapOf(async () => {
+    const gapMs = await pipeline.gapOf(async () => {
       process.kill(pid, "SIGTERM");
       kill(await prepared(pid));
     });
+    tell(gapMs);
     await gone(pid);
     expect(await restarts()).to.equal(0);
     pipeline.expectEveryNumberOnce(100);
@@ -99,11 +104,12 @@ describe("a run whose workers are told to leave", function () {
     await start();
     const pid = worker();
     let next = 0;
-    await pipeline.gapOf(async () => {
+    const gapMs = await pipeline.gapOf(async () => {
       process.kill(pid, "SIGTERM");
       next = await prepared(pid);
       kill(pid);
     });
+    tell(gapMs);
     expect(worker()).to.equal(next);
     pipeline.expectEveryNumberOnce(100);
   });
@@ -111,11 +117,12 @@ describe("a run whose workers are told to leave", function () {
   it("is moved by the next controller when this one is killed while the next worker comes up", async () => {
     await start();
     const pid = worker();
-    await pipeline.gapOf(async () => {
+    const gapMs = await pipeline.gapOf(async () => {
       process.kill(pid, "SIGTERM");
       await prepared(pid);
       kill(cluster.controllerOfCluster());
     });
+    tell(gapMs);
     await gone(pid);
     expect(await restarts()).to.equal(0);
     pipeline.expectEveryNumberOnce(100);
