@@ -1,6 +1,7 @@
 /**
  * What the parts of the fake share: options, replicated state, faults in force, and the agents of the client nodes. It decides nothing.
  */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Allocation, ClientNode } from "./records.ts";
 import type { SigningKey } from "./signing-key.ts";
 import type { State } from "./state.ts";
@@ -69,6 +70,8 @@ export interface Agent {
   readonly folder: string;
   /** Whether it reaches the servers. */
   readonly connected: boolean;
+  /** What longer kill timeouts are cut to. */
+  readonly maxKillTimeoutMs: number;
   /** Looks at what the servers want of the node now. */
   sync(): void;
   /** Restarts or signals a task. Rejects with a text if it is not running. */
@@ -95,6 +98,8 @@ export interface Faults {
   tooManyEvery: number;
   /** Event streams end at once, as those of a token without rights on servers from 1.11.3. */
   streamsRefused: boolean;
+  /** Jobs cannot be registered, as the scheduler configuration can decide for all but management tokens. */
+  registrationRefused: boolean;
   /** Artifacts cannot be fetched: the text of the failure. */
   artifactFailure: string | undefined;
   /** Tasks of this driver cannot be started: the text of the failure. */
@@ -123,6 +128,10 @@ export interface Cluster {
   readonly signingKeys: SigningKey[];
   /** Asks the scheduler to look at its queue. */
   wake(): void;
+  /** Where the HTTP API listens: "127.0.0.1:4646". */
+  httpAddress(): string;
+  /** Answers a request that came by another way than the HTTP port: a task's own socket. */
+  answer(request: IncomingMessage, response: ServerResponse): void;
   /** Tells `text` to whoever reads the fake's own log. */
   note(text: string): void;
 }
@@ -134,6 +143,7 @@ export function noFaults(): Faults {
     slowMs: 0,
     tooManyEvery: 0,
     streamsRefused: false,
+    registrationRefused: false,
     artifactFailure: undefined,
     driverFailures: new Map(),
     stuckNodes: new Set(),

@@ -59,10 +59,10 @@ function check(exchange: Exchange, topics: Topics): void {
   }
 }
 
-function payload(event: StreamEvent): unknown {
+function payload(event: StreamEvent, httpAddress: string): unknown {
   const { Payload } = event;
   if (event.Topic === "Allocation") return { Allocation: wireAllocation(Payload["Allocation"] as Allocation, false) };
-  if (event.Topic === "Node") return { Node: wireNode(Payload["Node"] as ClientNode) };
+  if (event.Topic === "Node") return { Node: wireNode(Payload["Node"] as ClientNode, httpAddress) };
   if (event.Topic === "Evaluation") return { Evaluation: wireEvaluation(Payload["Evaluation"] as Evaluation) };
   return Payload;
 }
@@ -93,7 +93,7 @@ export class EventStreams {
     const known = this.#last.texts.get(event);
     if (known !== undefined) return known;
     const { FilterKeys, Index, Key, Namespace, Topic, Type } = event;
-    const text = JSON.stringify({ FilterKeys, Index, Key, Namespace, Payload: payload(event), Topic, Type });
+    const text = JSON.stringify({ FilterKeys, Index, Key, Namespace, Payload: payload(event, this.#cluster.httpAddress()), Topic, Type });
     this.#last.texts.set(event, text);
     return text;
   }

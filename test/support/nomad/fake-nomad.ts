@@ -74,6 +74,8 @@ export class FakeNomad {
       agents: this.#agents,
       signingKeys: [makeSigningKey(options.signing ?? "RS256")],
       wake: () => this.#evaluator.wake(),
+      httpAddress: () => `127.0.0.1:${this.#port}`,
+      answer: (request, response) => this.#router.handle(request, response),
       note: (text) => this.notes.push(text),
     };
     this.#evaluator = new Evaluator(this.#cluster);
@@ -144,6 +146,7 @@ export class FakeNomad {
       entry(get, /^\/v1\/service\/([^/]+)$/, this.#allocations.service),
       entry(get, /^\/v1\/nodes$/, nodes.list),
       entry(get, /^\/v1\/node\/pools$/, system.pools),
+      entry(get, /^\/v1\/node\/pool\/([^/]+)$/, system.pools),
       entry(get, /^\/v1\/node\/pool\/([^/]+)$/, system.pool),
       entry(get, /^\/v1\/node\/([^/]+)\/allocations$/, nodes.allocations),
       entry(put, /^\/v1\/node\/([^/]+)\/(drain|eligibility|purge)$/, nodes.change),
@@ -411,11 +414,9 @@ export class FakeNomad {
     this.faults.answers.push({ method, path, status, body, times });
   }
 
-  /** Whether registration of jobs is refused, by the scheduler configuration. */
+  /** Whether registration of jobs is refused, to everybody. */
   refuseRegistration(refused: boolean): void {
-    this.state.commit("SchedulerConfigRequest", (write) =>
-      write.configuration({ ...this.state.configuration, RejectJobRegistration: refused }),
-    );
+    this.faults.registrationRefused = refused;
   }
 
   /** Clocks of servers and clients are wrong by this much. */

@@ -78,10 +78,9 @@ export class JobRoutes {
     exchange.needLeader();
     mayRegister(exchange, job.Namespace);
     const { state } = this.#cluster;
-    if (state.configuration.RejectJobRegistration && !exchange.caller.management) {
-      throw new HttpError(403, "Job registration, dispatch, and scale are disabled by the scheduler configuration");
-    }
-    if (state.configuration.RejectJobRegistration && !this.#cluster.options.acl) {
+    // Without tokens everybody is management, whom the setting does not concern.
+    const refused = state.configuration.RejectJobRegistration && !exchange.caller.management;
+    if (refused || this.#cluster.faults.registrationRefused) {
       throw new HttpError(403, "Job registration, dispatch, and scale are disabled by the scheduler configuration");
     }
     refuseInvalid(this.#cluster, job);
@@ -303,9 +302,6 @@ export class JobRoutes {
         ? job
         : write.job({ ...job, Stop: true, Version: job.Stop ? job.Version : job.Version + 1, SubmitTime: state.nowNs() }, true);
       if (purge) write.removeJob(job);
-      for (const one of state.evaluationsOfJob(job.Namespace, job.ID)) {
-        if (one.Status === "blocked") write.evaluation({ ...one, Status: "canceled", StatusDescription: "job was deregistered" });
-      }
       // Real servers make it of type "service", whatever the job is: the job may be gone when it is looked at.
       const request = {
         namespace: job.Namespace,

@@ -43,6 +43,10 @@ export class NodeAgent implements Agent {
     return this.#connected;
   }
 
+  get maxKillTimeoutMs(): number {
+    return this.#options.maxKillTimeoutMs;
+  }
+
   /** Starts what is new and stops what the servers do not want any more. */
   sync(): void {
     if (!this.#connected || this.#dead) return;

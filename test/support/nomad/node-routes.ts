@@ -46,7 +46,7 @@ export class NodeRoutes {
       ["nodes"],
       () => {
         const node = this.#cluster.state.nodes.get(id);
-        return node === undefined ? undefined : { index: node.ModifyIndex, body: wireNode(node) };
+        return node === undefined ? undefined : { index: node.ModifyIndex, body: wireNode(node, this.#cluster.httpAddress()) };
       },
       "node not found",
     );
@@ -74,7 +74,7 @@ export class NodeRoutes {
       case "eligibility": {
         const wanted = body["Eligibility"];
         if (wanted !== "eligible" && wanted !== "ineligible")
-          throw new HttpError(400, `invalid scheduling eligibility "${String(wanted)}"`);
+          throw new HttpError(500, `invalid scheduling eligibility "${String(wanted)}"`);
         if (node.Drain && wanted === "eligible")
           throw new HttpError(500, "can not set node's scheduling eligibility to eligible while it is draining");
         this.#nodes.eligibility(node.ID, wanted === "eligible");

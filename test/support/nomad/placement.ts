@@ -77,7 +77,6 @@ export class Placer {
   readonly #cluster: Cluster;
   readonly #job: Job;
   readonly #nodes: readonly ClientNode[];
-  readonly #poolSize: number;
   readonly #allocations = new Map<string, Allocation[]>();
   readonly #added: Allocation[] = [];
   readonly #removed = new Set<string>();
@@ -90,7 +89,6 @@ export class Placer {
       return Status === "ready" && !Drain && SchedulingEligibility === "eligible";
     });
     const pool = all.filter((node) => job.NodePool === "all" || node.NodePool === job.NodePool);
-    this.#poolSize = pool.length;
     this.#nodes = pool.filter((node) => job.Datacenters.some((pattern) => globFits(pattern, node.Datacenter)));
   }
 
@@ -189,7 +187,8 @@ export class Placer {
       NodesEvaluated: counts.evaluated,
       NodesExhausted: counts.nodesExhausted,
       NodesFiltered: counts.nodesFiltered,
-      NodesInPool: this.#poolSize,
+      // Real servers count only those of the job's data centres.
+      NodesInPool: this.#nodes.length,
       QuotaExhausted: null,
       ResourcesExhausted: exhausted,
       ScoreMetaData:

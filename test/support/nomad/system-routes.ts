@@ -1,6 +1,6 @@
 /** Routes of the servers themselves: health, leader, agent, keys, regions, namespaces, pools, scheduler configuration, tokens and policies. */
 import { randomUUID } from "node:crypto";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, goDuration } from "./cluster.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { denied, type Exchange, HttpError } from "./exchange.ts";
 import { isObject } from "./job-decoder.ts";
@@ -35,6 +35,7 @@ export class SystemRoutes {
   readonly self = async (exchange: Exchange): Promise<void> => {
     if (!exchange.caller.coarse("agent", "read")) throw denied();
     const { version, region, acl } = this.#cluster.options;
+    const killMs = Math.min(...[...this.#cluster.agents.values()].map(({ maxKillTimeoutMs }) => maxKillTimeoutMs), 86_400_000);
     const member = {
       Addr: "127.0.0.1",
       Name: `server-1.${region}`,
@@ -45,6 +46,8 @@ export class SystemRoutes {
     exchange.send({
       config: {
         ACL: { Enabled: acl },
+        Client: { Enabled: true, MaxKillTimeout: goDuration(killMs * 1e6) },
+        Server: { Enabled: true },
         Datacenter: "dc1",
         Region: region,
         Version: { Version: version, VersionPrerelease: "", VersionMetadata: "" },
@@ -123,8 +126,9 @@ export class SystemRoutes {
     );
   };
 
-  /** GET /v1/node/pools. */
+  /** GET /v1/node/pools and /v1/node/pool/:name. */
   readonly pools = async (exchange: Exchange): Promise<void> => {
+    const visible = exchange.caller.management || exchange.caller.coarse("node_pool", "read");
     const shown = (Name: string) => ({
       CreateIndex: 1,
       Description: "",
@@ -134,7 +138,13 @@ export class SystemRoutes {
       NodeIdentityTTL: 0,
       SchedulerConfiguration: null,
     });
-    exchange.send([...this.#cluster.state.nodePools].map(shown), 1);
+    if (exchange.parameters.length === 0) {
+      exchange.send(visible ? [...this.#cluster.state.nodePools].map(shown) : [], 1);
+      return;
+    }
+    if (!visible) throw denied();
+    if (!this.#cluster.state.nodePools.has(exchange.part(0))) throw new HttpError(404, "node pool not found");
+    exchange.send(shown(exchange.part(0)), 1);
   };
 
   /** GET and PUT /v1/operator/scheduler/configuration. */

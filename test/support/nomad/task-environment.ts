@@ -1,6 +1,6 @@
 /** What a task finds in its environment, and how `${…}` in a job is filled in: leniently in `Env` and paths, strictly in a driver's `Config`. */
 import { join } from "node:path";
-import type { Cluster } from "./cluster.ts";
+import { atLeast, type Cluster } from "./cluster.ts";
 import { indexOf } from "./reconcile.ts";
 import type { Allocation, ClientNode, Task } from "./records.ts";
 
@@ -88,6 +88,7 @@ export function nomadVariables(
     NOMAD_MEMORY_LIMIT: String(Resources.MemoryMB),
     ...(Resources.MemoryMaxMB > 0 ? { NOMAD_MEMORY_MAX_LIMIT: String(Resources.MemoryMaxMB) } : {}),
     NOMAD_PARENT_CGROUP: "nomad.slice",
+    ...(atLeast(cluster.options.version, "1.10.3") ? { NOMAD_UNIX_ADDR: `unix://${folders.secrets}/api.sock` } : {}),
     ...portVariables(allocation),
     ...metaVariables(allocation, task),
   };

@@ -27,8 +27,12 @@ export class LogWriter {
     return join(this.#folder, `${this.#prefix}${this.#index}`);
   }
 
-  /** Appends `data`, in as many files as it needs. */
+  /** Appends `data`, in as many files as it needs; does nothing once the folder is gone. */
   write(data: Buffer): void {
+    if (existsSync(this.#folder)) this.#append(data);
+  }
+
+  #append(data: Buffer): void {
     let rest = data;
     while (rest.length > 0) {
       if (this.#size >= this.#maxBytes) {

@@ -2,8 +2,10 @@
  * The life of one task on its client: set up, started, restarted as its policy says, its templates and identities kept up to date, killed with its
  * signal and, after its timeout (capped by the client), for good. It keeps the task's state; telling the servers is the agent's business.
  */
+import type { Server } from "node:http";
 import { type Cluster, goDuration } from "./cluster.ts";
 import type { RestartPolicy, TaskEvent, TaskState, Template } from "./records.ts";
+import { openTaskApi } from "./task-api.ts";
 import { nodeNames, nomadVariables, taskEnvironment } from "./task-environment.ts";
 import { LogWriter } from "./task-logs.ts";
 import { type RunningTask, startPhantom, startProcess, type TaskExit } from "./task-process.ts";
@@ -59,6 +61,7 @@ export class TaskRunner {
   readonly #timers = new Set<NodeJS.Timeout>();
   #wakeWait: (() => void) | undefined;
   #logs: Record<"stdout" | "stderr", LogWriter> | undefined;
+  #api: Server | undefined;
 
   constructor(context: TaskContext, around: TaskSurroundings) {
     this.context = context;
@@ -110,6 +113,7 @@ export class TaskRunner {
   }
 
   #over(failed: boolean): boolean {
+    this.#api?.close();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     if (this.#killed && this.#state.Events.some(({ Type }) => Type === "Killing")) this.#event("Killed", "Task successfully killed");
@@ -151,8 +155,12 @@ export class TaskRunner {
   async #setUp(): Promise<void> {
     const { task } = this.context;
     if (this.#cluster.options.phantom) return;
-    this.#event("Task Setup", "Building Task Directory", { message: "Building Task Directory" });
+    // The folder outlives a restart in place.
+    if (this.#state.Restarts === 0 && this.#state.LastRestart === null) {
+      this.#event("Task Setup", "Building Task Directory", { message: "Building Task Directory" });
+    }
     makeFolders(this.context);
+    this.#api ??= openTaskApi(this.#cluster, this.context.folders.secrets);
     this.#extra = {};
     for (const identity of identitiesOf(task)) this.#identify(identity);
     const artifacts = task.Artifacts ?? [];
@@ -373,6 +381,8 @@ export class TaskRunner {
   abandon(): void {
     this.#abandoned = true;
     this.#killed = true;
+    this.#api?.close();
+    this.#api?.closeAllConnections();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#running?.kill();
     this.#wakeWait?.();

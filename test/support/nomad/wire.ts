@@ -289,8 +289,8 @@ export function nodeStub(node: ClientNode, withResources: boolean, withOs: boole
   };
 }
 
-/** One node. */
-export function wireNode(node: ClientNode): Json {
+/** One node; `httpAddress` is that of its agent. */
+export function wireNode(node: ClientNode, httpAddress: string): Json {
   const {
     CpuShares: _shares,
     CpuCores: _cores,
@@ -303,7 +303,7 @@ export function wireNode(node: ClientNode): Json {
   } = node;
   return {
     ...rest,
-    HTTPAddr: `${Address}:4646`,
+    HTTPAddr: httpAddress,
     ComputedClass: computedClass(node),
     CSIControllerPlugins: {},
     CSINodePlugins: {},
