@@ -101,7 +101,8 @@ export class NodeDaemon implements Service, NodeDaemonHandler {
       client,
       register: () => this.#self(),
       beat: () => this.#beat(),
-      answered: (beat, epoch) => this.#answered(beat, epoch),
+      obey: (epoch) => this.#state.obey(epoch),
+      answered: (beat) => this.#answered(beat),
       onConnected: (connected) => this.#metrics.registered.set(connected ? 1 : 0),
       onFailure: () => this.#metrics.failedHeartbeats.inc(),
       clock,
@@ -250,8 +251,7 @@ export class NodeDaemon implements Service, NodeDaemonHandler {
     };
   }
 
-  #answered({ workers }: Question<HeartbeatNodeRequest>, leaderEpoch: bigint): void {
-    this.#state.obey(leaderEpoch);
+  #answered({ workers }: Question<HeartbeatNodeRequest>): void {
     this.#workers.acknowledge(workers.filter(({ exit }) => exit !== undefined).map(({ workerId }) => workerId as WorkerId));
   }
 

@@ -17,8 +17,10 @@ export interface RegistrationOptions {
   readonly client: NodeClientOptions;
   readonly register: () => Question<RegisterNodeRequest>;
   readonly beat: () => Question<HeartbeatNodeRequest>;
-  /** A controller has taken a heartbeat. Throws `fenced` where a newer leader has been obeyed. */
-  readonly answered: (beat: Question<HeartbeatNodeRequest>, leaderEpoch: bigint) => void;
+  /** A controller leads. Throws `fenced` where a newer leader has been obeyed. */
+  readonly obey: (leaderEpoch: bigint) => void;
+  /** A controller has taken a heartbeat, and written down what has ended. */
+  readonly answered: (beat: Question<HeartbeatNodeRequest>) => void;
   readonly onConnected: (connected: boolean) => void;
   readonly onFailure: () => void;
   readonly clock: Clock;
@@ -79,6 +81,7 @@ export class Registration {
     let registered = false;
     try {
       const welcome = await client.register(register());
+      this.#options.obey(welcome.leaderEpoch);
       registered = true;
       this.#learn(welcome.endpoints);
       this.#connected(client.endpoint);
@@ -104,7 +107,8 @@ export class Registration {
     const beat = this.#options.beat();
     try {
       const { leaderEpoch } = await client.heartbeat(beat);
-      this.#options.answered(beat, leaderEpoch);
+      this.#options.obey(leaderEpoch);
+      this.#options.answered(beat);
       return true;
     } catch (thrown) {
       this.#options.onFailure();

@@ -123,7 +123,7 @@ export class NodeStage implements SchedulerStage {
     });
   }
 
-  async open(): Promise<NodeScheduler> {
+  async open(options: { readonly artifactUrl?: string } = {}): Promise<NodeScheduler> {
     if (this.#epoch === 0n) await this.#serve();
     this.#epoch += 1n;
     const scheduler = new NodeScheduler({
@@ -132,7 +132,7 @@ export class NodeStage implements SchedulerStage {
       leaderEpoch: this.#epoch,
       leaseMs: NODE_LEASE_MS,
       workerLeaseMs: WORKER_LEASE_MS,
-      artifactUrl: "",
+      artifactUrl: options.artifactUrl ?? "",
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
