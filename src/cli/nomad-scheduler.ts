@@ -5,13 +5,15 @@ import type { Config } from "../core/config.ts";
 import { toAppError, userError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import { systemRandom } from "../core/prng.ts";
-import { NomadIdentities } from "../scheduler/nomad/identity.ts";
+import { readSchedulerRecords, writeSchedulerRecord } from "../db/scheduler-records.ts";
+import { type KeyMemory, NomadIdentities } from "../scheduler/nomad/identity.ts";
 import { NomadScheduler } from "../scheduler/nomad/scheduler.ts";
 import { nomadConnection, nomadJobSettings, parsePairs } from "../scheduler/nomad/settings.ts";
 import type { JobSource } from "../scheduler/nomad/template.ts";
+import type { ControllerParts } from "./node-scheduler.ts";
 
-/** The scheduler. Throws `invalid-config` naming the setting that does not fit. */
-export function nomadScheduler(config: Config, logger: Logger): NomadScheduler {
+/** The scheduler; `parts`: of a controller. Throws `invalid-config` naming the setting that does not fit. */
+export function nomadScheduler(config: Config, logger: Logger, parts?: ControllerParts): NomadScheduler {
   const scheduler = new NomadScheduler({
     connection: nomadConnection(config),
     jobs: nomadJobSettings(config),
@@ -25,13 +27,25 @@ export function nomadScheduler(config: Config, logger: Logger): NomadScheduler {
     random: systemRandom,
     logger,
   });
-  scheduler.useIdentities((parts) => {
-    const identities = new NomadIdentities({ ...parts, clock: systemClock, logger });
+  const memory = parts === undefined ? undefined : keyMemory(parts);
+  scheduler.useIdentities((nomad) => {
+    const identities = new NomadIdentities({ ...nomad, memory, clock: systemClock, logger });
     // Nomad may be away when the first worker comes.
     void identities.warmUp();
     return identities;
   });
   return scheduler;
+}
+
+const RECORDS = "nomad";
+const PUBLIC_KEYS = "public-keys";
+
+/** Nomad's public keys in the database: a controller that starts while Nomad is away still knows the workers that run. */
+function keyMemory({ db, leaderEpoch }: ControllerParts): KeyMemory {
+  return {
+    read: async () => (await readSchedulerRecords(db, RECORDS)).find(({ key }) => key === PUBLIC_KEYS)?.record,
+    keep: (record) => writeSchedulerRecord(db, RECORDS, leaderEpoch(), { key: PUBLIC_KEYS, record }),
+  };
 }
 
 /** The operator's own job; undefined: there is none. */

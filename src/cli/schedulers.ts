@@ -22,7 +22,7 @@ export function makeScheduler(config: Config, logger: Logger, parts: ControllerP
     case "kubernetes":
       return kubernetesScheduler(config, logger);
     case "nomad":
-      return nomadScheduler(config, logger);
+      return nomadScheduler(config, logger, parts);
     case "node":
       return new NodeTermScheduler(config, logger, parts);
     default:

@@ -26,8 +26,17 @@ export interface NomadIdentityOptions {
    * allocation that is not known yet has to be asked for first.
    */
   readonly placed: (run: RunKey, allocation: string) => Promise<boolean | undefined>;
+  /** Keeps the public keys for a controller that starts while Nomad is away; absent: they are in memory only. */
+  readonly memory?: KeyMemory | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** Remembers one text. May throw: then there is nothing, or nothing is kept. */
+export interface KeyMemory {
+  /** What was kept last; undefined: nothing yet. */
+  read(): Promise<string | undefined>;
+  keep(text: string): Promise<void>;
 }
 
 /** Nomad signs with RSA since 1.7, with Ed25519 before. "none" and shared secrets are no signatures. */
@@ -53,6 +62,7 @@ export class NomadIdentities implements WorkerIdentityVerifier {
   #fetching: Promise<void> | undefined;
   #triedMs = Number.NEGATIVE_INFINITY;
   #failure: AppError | undefined;
+  #kept: string | undefined;
 
   constructor(options: NomadIdentityOptions) {
     this.#options = options;
@@ -136,11 +146,14 @@ export class NomadIdentities implements WorkerIdentityVerifier {
     this.#triedMs = clock.elapsedMs();
     this.#fetching = fetchKeys()
       .then((answer) => {
-        this.#keys = { find: createLocalJWKSet(keySet(answer)), atMs: clock.elapsedMs() };
+        const set = keySet(answer);
+        this.#keys = { find: createLocalJWKSet(set), atMs: clock.elapsedMs() };
         this.#failure = undefined;
+        this.#keep(JSON.stringify(set));
       })
-      .catch((thrown: unknown) => {
+      .catch(async (thrown: unknown) => {
         const error = toAppError(thrown);
+        this.#keys ??= await this.#remembered();
         if (this.#failure === undefined) logger.warn("Nomad's public keys cannot be read", { known: this.#keys !== undefined, error });
         this.#failure = error;
       })
@@ -148,6 +161,26 @@ export class NomadIdentities implements WorkerIdentityVerifier {
         this.#fetching = undefined;
       });
     return this.#fetching;
+  }
+
+  #keep(text: string): void {
+    if (text === this.#kept) return;
+    this.#kept = text;
+    this.#options.memory?.keep(text).catch((error: unknown) => {
+      this.#kept = undefined;
+      this.#options.logger.debug("Nomad's public keys could not be kept", { error: toAppError(error) });
+    });
+  }
+
+  /** Keys of an earlier controller, to be fetched again as soon as that may be. */
+  async #remembered(): Promise<Keys | undefined> {
+    try {
+      const text = await this.#options.memory?.read();
+      if (text === undefined) return undefined;
+      return { find: createLocalJWKSet(keySet(JSON.parse(text))), atMs: Number.NEGATIVE_INFINITY };
+    } catch {
+      return undefined;
+    }
   }
 
   #unavailable(): AppError {

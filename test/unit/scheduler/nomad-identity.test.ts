@@ -5,7 +5,7 @@ import { ManualClock } from "../../../src/core/clock.ts";
 import { externalError, toAppError } from "../../../src/core/errors.ts";
 import type { JobId, RunId } from "../../../src/core/ids.ts";
 import { makeLogger, silentLogger } from "../../../src/core/log.ts";
-import { NomadIdentities, type NomadIdentityOptions } from "../../../src/scheduler/nomad/identity.ts";
+import { type KeyMemory, NomadIdentities, type NomadIdentityOptions } from "../../../src/scheduler/nomad/identity.ts";
 import type { RunKey } from "../../../src/scheduler/scheduler.ts";
 import { eventually } from "../../support/eventually.ts";
 import { rejection } from "../../support/rejection.ts";
@@ -31,6 +31,7 @@ describe("the identity of a worker on Nomad", () => {
   let first: Key;
   let second: Key;
   let published: readonly Key[];
+  let memory: KeyMemory | undefined;
   let away: boolean;
   let hangs: boolean;
   let fetches: number;
@@ -45,6 +46,7 @@ describe("the identity of a worker on Nomad", () => {
   beforeEach(() => {
     clock = new ManualClock(1_800_000_000_000_000_000n);
     published = [first];
+    memory = undefined;
     away = false;
     hangs = false;
     fetches = 0;
@@ -62,6 +64,7 @@ describe("the identity of a worker on Nomad", () => {
       },
       namespace: "default",
       isJobOf: ({ job, run }, id) => id === `w-sales-${job}-${run}`,
+      memory,
       placed: (run, allocation) => placed(run, allocation),
       clock,
       logger,
@@ -192,6 +195,28 @@ describe("the identity of a worker on Nomad", () => {
       await clock.advance(1_000);
       return believed || undefined;
     });
+  });
+
+  it("is believed by a controller that starts while Nomad is away, with the keys that an earlier one has kept", async () => {
+    let kept: string | undefined;
+    const keep = async (text: string): Promise<void> => {
+      kept = text;
+    };
+    memory = { read: async () => kept, keep };
+    identities = make();
+    await verify(await token());
+    expect(kept).to.contain('"kid":"one"').and.not.contain('"d"');
+    away = true;
+    identities = make();
+    await verify(await token());
+    away = false;
+    published = [second];
+    await clock.advance(6_000);
+    expect(await refusal(await token())).to.contain("none of Nomad's keys");
+    kept = "damaged";
+    away = true;
+    identities = make();
+    await rejection(verify(await token()), "connection-lost");
   });
 
   it("is asked for again later if Nomad's keys have never been read", async () => {
