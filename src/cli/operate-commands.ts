@@ -1,8 +1,8 @@
-/** Commands for whoever operates a cluster: doctor, backup, restore, support-bundle. */
+/** Commands for whoever operates a cluster: doctor, upgrade, backup, restore, support-bundle. */
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { LoadedConfig } from "../core/config.ts";
-import { single, wholeNumber } from "./arguments.ts";
+import { milliseconds, single, wholeNumber } from "./arguments.ts";
 import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
 
 const STATE = {
@@ -28,6 +28,64 @@ const DOCTOR = {
     describe: "look whether this address accepts connections: name=host:port",
   },
 } as const;
+
+const UPGRADE = {
+  ...CONFIG,
+  "api-url": { type: "string", requiresArg: true, describe: "URL of the API; the setting api-endpoint by default" },
+  json: { type: "boolean", default: false, describe: "JSON instead of text" },
+} as const;
+const UPGRADE_PLAN = {
+  ...UPGRADE,
+  out: { type: "string", requiresArg: true, default: "wadi-upgrade.json", describe: "file of the plan" },
+} as const;
+const UPGRADE_MOVE = {
+  ...UPGRADE,
+  timeout: { type: "string", requiresArg: true, default: "10m", describe: "time for one pipeline" },
+  continue: { type: "boolean", default: false, describe: "go on with the others after one that failed" },
+} as const;
+
+async function upgradeClient(a: { readonly config: string | undefined; readonly "api-url": string | undefined; readonly json: boolean }) {
+  const [{ ApiClient, apiAccess }, { config }] = await Promise.all([import("./api-client.ts"), configuration(a.config)]);
+  return { client: new ApiClient(await apiAccess(config, single("api-url", a["api-url"]))), json: a.json };
+}
+
+function upgradeCommands(y: Argv, finish: Finish): Argv {
+  const withPlan = <T>(c: Argv<T>) =>
+    c.positional("plan", { type: "string", default: "wadi-upgrade.json", describe: "file of the plan" }).options(UPGRADE_MOVE);
+  const manner = (a: { readonly timeout: string; readonly continue: boolean }) => ({
+    timeoutMs: milliseconds("timeout", a.timeout) ?? 0,
+    goOn: a.continue,
+  });
+  return y
+    .command(
+      "plan <build>",
+      "say which pipelines would be moved to a build, and write it down",
+      (c) =>
+        c
+          .positional("build", { type: "string", demandOption: true, describe: "release, artifact or image of the workers" })
+          .options(UPGRADE_PLAN),
+      async (a) => {
+        const { planUpgrade } = await import("./commands/upgrade.ts");
+        finish(await planUpgrade(await upgradeClient(a), a.build, single("out", a.out)));
+      },
+    )
+    .command("apply [plan]", "move pipelines one by one; stop at the first that does not come up", withPlan, async (a) => {
+      const { applyUpgrade } = await import("./commands/upgrade.ts");
+      finish(await applyUpgrade(await upgradeClient(a), a.plan, manner(a)));
+    })
+    .command("rollback [plan]", "give the pipelines of a plan the builds they had", withPlan, async (a) => {
+      const { rollbackUpgrade } = await import("./commands/upgrade.ts");
+      finish(await rollbackUpgrade(await upgradeClient(a), a.plan, manner(a)));
+    });
+}
+
+function registerUpgrade(y: Argv, finish: Finish): Argv {
+  return y.command("upgrade", "move running pipelines to another build of the workers", (group) =>
+    upgradeCommands(group, finish)
+      .demandCommand(1, "a command of wadi upgrade is missing")
+      .epilogue("Pipelines with the tag build=pinned stay. Exit codes: 0 all have the build, 1 one did not come up with it."),
+  );
+}
 
 async function configured(file: string | undefined, stateDir: string | undefined): Promise<LoadedConfig> {
   const loaded = await configuration(file);
@@ -59,7 +117,7 @@ function registerDoctor(y: Argv, finish: Finish): Argv {
 }
 
 function register(y: Argv, finish: Finish): Argv {
-  return registerDoctor(y, finish)
+  return registerUpgrade(registerDoctor(y, finish), finish)
     .command(
       "backup <file>",
       "save a stopped cluster's state directory",
@@ -91,6 +149,6 @@ function register(y: Argv, finish: Finish): Argv {
 
 /** Commands for operators. */
 export const operateCommands: CommandSet = {
-  options: { doctor: DOCTOR, backup: STATE, restore: STATE, "support-bundle": BUNDLE },
+  options: { doctor: DOCTOR, upgrade: { ...UPGRADE_PLAN, ...UPGRADE_MOVE }, backup: STATE, restore: STATE, "support-bundle": BUNDLE },
   register,
 };
