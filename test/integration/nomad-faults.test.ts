@@ -286,4 +286,79 @@ describe("the Nomad scheduler when things go wrong", function () {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(count() - before).to.be.at.most(5);
   });
+
+  const ALL = `
+    namespace "default" {
+      capabilities = ["list-jobs", "read-job", "submit-job", "read-logs", "alloc-lifecycle"]
+      variables { path "*" { capabilities = ["read", "list", "write", "destroy"] } }
+    }
+    node { policy = "read" }`;
+
+  /** A scheduler with a token that may do what `rules` say. */
+  async function withToken(rules: string, options: { readonly expiresMs?: number } = {}): Promise<string> {
+    nomad = await FakeNomad.start({ acl: true });
+    const token = nomad.addToken("wadi", rules, options);
+    stage = new NomadStage(nomad.address, { connection: connectionTo(nomad.address, { token }) }, { mhzPerSlot: 100 });
+    await open();
+    return token;
+  }
+
+  it("a token with all capabilities that the scheduler needs, and no more: everything works", async () => {
+    await withToken(ALL);
+    await live();
+    await scheduler.startWorkers(spec);
+    await running(2);
+    await scheduler.stopWorkers(spec, FORCE);
+    await expectNothingLeft();
+  });
+
+  const LACKS: readonly (readonly [capability: string, rules: string])[] = [
+    ['"submit-job"', ALL.replace('"submit-job", ', "")],
+    ["write of the variable's path", ALL.replace('"write", ', "")],
+  ];
+  for (const [capability, rules] of LACKS) {
+    it(`a token that lacks ${capability}: it is named, and nothing is started`, async () => {
+      await withToken(rules);
+      const error = (await scheduler.startWorkers(spec).catch((thrown: unknown) => thrown)) as AppError;
+      expect(error).to.include({ code: "permission-denied", retry: "never" });
+      expect(error.hint).to.include(capability);
+      expect(nomad.allocations()).to.deep.equal([]);
+    });
+  }
+
+  it("a token that may not read nodes: everything but drains is seen", async () => {
+    await withToken(ALL.replace('node { policy = "read" }', ""));
+    await live();
+    await scheduler.startWorkers(spec);
+    await running(2);
+    expect((await scheduler.view()).nodes).to.deep.equal([]);
+  });
+
+  it("a token that is taken away: the view says so, workers run on, no secret is said", async () => {
+    const token = await withToken(ALL);
+    await live();
+    await scheduler.startWorkers(spec);
+    await running(2);
+    nomad.removeToken(token);
+    await eventually("it is seen", async () => ((await scheduler.view()).link === "down" ? true : undefined), 20_000);
+    const { trouble } = await scheduler.view();
+    expect(trouble).to.match(/token/i);
+    expect(trouble).to.not.include(token);
+    const error = (await scheduler.stopWorkers(spec, FORCE).catch((thrown: unknown) => thrown)) as AppError;
+    expect(error.code).to.equal("permission-denied");
+    expect(error.message).to.not.include(token);
+    expect(nomad.allocations().filter(({ ClientStatus }) => ClientStatus === "running")).to.have.length(2);
+  });
+
+  it("an event stream that is refused: blocking queries take its place", async () => {
+    nomad = await FakeNomad.start();
+    nomad.answer("GET", /^\/v1\/event\/stream/, 500, "no stream here", 1_000);
+    stage = new NomadStage(nomad.address, {}, { mhzPerSlot: 100 });
+    await open();
+    await eventually("it polls", async () => ((await scheduler.view()).link === "polling" ? true : undefined), 20_000);
+    await scheduler.startWorkers(spec);
+    const [victim] = await running(2);
+    for (const pid of nomad.pids((victim as WorkerView).handle)) process.kill(pid, "SIGKILL");
+    await eventually("the exit is told", () => exits().length === 1 || undefined, 20_000);
+  });
 });
