@@ -85,4 +85,47 @@ describe("a cluster on Kubernetes", function () {
       30_000,
     );
   });
+
+  it("a cordoned node is left before it is emptied, a standby leads without a restart, and a stop leaves nothing", async () => {
+    await start(NODES, true);
+    const before = await pipeline.advanced(0, 1);
+    const node = kubernetes.pods().find((pod) => !isTerminal(pod))?.spec.nodeName ?? "";
+    const old = new Set(running());
+    kubernetes.cordon(node);
+    const moved = await pipeline.until("another run runs", (job) => job.state === "Running" && job.run_id > before.run_id);
+    expect(moved.restarts, "a move is no failure").to.equal(0);
+    await eventually(
+      "nobody is left on the cordoned node",
+      () => (podsOn(node) === 0 && running().every((name) => !old.has(name)) ? true : undefined),
+      30_000,
+    );
+    const workers = running();
+    expect(workers).to.have.length(2);
+    const leader = cluster.controllerOfCluster();
+    process.kill(leader, "SIGSTOP");
+    await eventually("the standby leads", async () => ((await standby?.leads()) === true ? true : undefined), 20_000);
+    await pipeline.advanced((await pipeline.job()).epoch, 2);
+    expect(running(), "no worker was restarted").to.deep.equal(workers);
+    process.kill(leader, "SIGCONT");
+    await pipeline.finish();
+    await eventually(
+      "nothing is left",
+      () => (running().length === 0 && kubernetes.store.list("jobs").length === 0 ? true : undefined),
+      30_000,
+    );
+    expect(kubernetes.store.list("secrets")).to.deep.equal([]);
+  });
+
+  it("a stop with a checkpoint ends the workers in their time, and the rows written so far are exact", async () => {
+    await start(NODES);
+    await pipeline.advanced(0, 2);
+    await pipeline.patch({ stop: "checkpoint" });
+    await pipeline.until("it has stopped", (job) => job.state === "Stopped");
+    pipeline.expectPrefix();
+    await eventually(
+      "nothing is left",
+      () => (kubernetes.pods().length === 0 && kubernetes.store.list("secrets").length === 0 ? true : undefined),
+      30_000,
+    );
+  });
 });
