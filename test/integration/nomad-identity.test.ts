@@ -84,4 +84,28 @@ describe("workers on Nomad whose controller moves", function () {
     expect((await pipeline.job()).run_id).to.equal(before.run_id);
     kill(leader);
   });
+
+  it("are refused in words with identities for somebody else, and run once Nomad gives the right ones", async function () {
+    if (fake === undefined) this.skip();
+    const folder = temporaryFolder("nomad-identity");
+    cluster = await TestCluster.in(folder, FailurePipeline.environment(folder));
+    cluster.set(nomadEnvironment(cluster, address));
+    standby = await StandbyController.of(cluster);
+    const pipeline = new FailurePipeline(cluster, 14);
+    await cluster.start();
+    fake.faults.identityAudience = "vault.io";
+    await pipeline.create(1);
+    const { id } = await pipeline.job();
+    const refusal = await eventually(
+      "the timeline tells of the refusal",
+      async () => {
+        const { body } = await cluster.api("GET", `/pipelines/${pipeline.id}/jobs/${id}/events?limit=50`);
+        return (body.data as { kind: string; message: string }[]).find(({ kind }) => kind === "worker-refused");
+      },
+      40_000,
+    );
+    expect(refusal.message).to.contain('made for "vault.io", not for "wadi"');
+    fake.faults.identityAudience = undefined;
+    await pipeline.finish();
+  });
 });

@@ -97,6 +97,11 @@ export class FailurePipeline {
     this.#pipelineId = made?.id ?? expect.fail(`there is no pipeline "${name}"`);
   }
 
+  /** Its id, once it is created. */
+  get id(): string {
+    return this.#pipelineId;
+  }
+
   /** Changes what is wished of it. */
   async patch(change: object): Promise<void> {
     const { status, body } = await this.#cluster.api("PATCH", `/pipelines/${this.#pipelineId}`, change);
