@@ -1,3 +1,4 @@
+/** Calls of Nomad's HTTP API, against servers of the test's own. */
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+/** What the refusals of Nomad come to: who has to act, and whether the call may be repeated. */
 import { expect } from "chai";
 import { connectionFailure, failureOf } from "../../../../src/scheduler/nomad/failure.ts";
 

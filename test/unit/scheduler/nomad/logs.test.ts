@@ -1,3 +1,4 @@
+/** Frames of Nomad's log stream. */
 import { expect } from "chai";
 import { endOfObject } from "../../../../src/scheduler/nomad/logs.ts";
 

@@ -1,3 +1,4 @@
+/** Why workers are not placed, in words. */
 import { expect } from "chai";
 import { readPlan } from "../../../../src/scheduler/nomad/answers.ts";
 import { placementReason } from "../../../../src/scheduler/nomad/reasons.ts";

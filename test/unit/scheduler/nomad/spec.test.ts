@@ -1,3 +1,4 @@
+/** The Nomad job of a run. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Nomad interpolates these.
 import { expect } from "chai";
 import fc from "fast-check";

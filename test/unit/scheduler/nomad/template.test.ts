@@ -1,3 +1,4 @@
+/** An operator's own job, and Wadi's parts over it. */
 import { expect } from "chai";
 import { AppError } from "../../../../src/core/errors.ts";
 import { renderJob } from "../../../../src/scheduler/nomad/spec.ts";

@@ -1,3 +1,4 @@
+/** What an allocation means as a worker. */
 import { expect } from "chai";
 import type { JobId, RunId } from "../../../../src/core/ids.ts";
 import { readAllocation } from "../../../../src/scheduler/nomad/answers.ts";
