@@ -29,9 +29,7 @@ export function moveRun(draft: JobDraft, { cause, forced, killedAtMs }: Move): v
   const { job, nowMs, limits } = draft;
   const { prepared } = job.context;
   const build = wantedBuild(job);
-  // Another build may have to be fetched, and nothing is lost meanwhile.
-  const longestMs = build === job.context.build ? limits.prepareMs : Math.max(limits.prepareMs, limits.workerStartupMs);
-  const untilMs = prepareUntilMs(draft, longestMs, killedAtMs);
+  const untilMs = prepareUntilMs(draft, build, killedAtMs);
   if (prepared !== undefined) {
     if (!forced || (prepared.forced && untilMs >= prepared.deadlineAtMs)) return;
     return remember(draft, { prepared: { ...prepared, forced, killedAtMs, deadlineAtMs: Math.min(untilMs, prepared.deadlineAtMs) } });
@@ -41,15 +39,17 @@ export function moveRun(draft: JobDraft, { cause, forced, killedAtMs }: Move): v
   const { parallelism, launchKey, restartNonce } = job.desired;
   const run = { id: runIdOf(job.id, fence), fence };
   const wanted = { parallelism, launchKey, restartNonce, build };
-  remember(draft, { prepared: { run, cause, ...wanted, deadlineAtMs: untilMs, forced, killedAtMs }, lastFence: fence });
+  remember(draft, { prepared: { run, cause, ...wanted, deadlineAtMs: untilMs, forced, killedAtMs }, lastFence: fence, renewed: false });
   note(draft, "run-prepared", "info", `workers of run ${fence} come up beside those of run ${job.run?.fence}`, {
     details: { parallelism },
   });
   openPrepared(draft);
 }
 
-function prepareUntilMs({ nowMs }: JobDraft, longestMs: number, killedAtMs: number | undefined): number {
-  const longest = nowMs + longestMs;
+/** Another build may have to be fetched, and nothing is lost meanwhile. */
+function prepareUntilMs({ job, nowMs, limits }: JobDraft, build: string, killedAtMs: number | undefined): number {
+  const sameBuild = build === job.context.build;
+  const longest = nowMs + (sameBuild ? limits.prepareMs : Math.max(limits.prepareMs, limits.workerStartupMs));
   if (killedAtMs === undefined) return longest;
   return Math.min(longest, killedAtMs - Math.min(HANDOVER_MS, (killedAtMs - nowMs) / 2));
 }
@@ -60,6 +60,14 @@ export function openPrepared(draft: JobDraft): void {
   if (prepared === undefined) return;
   const { run, parallelism, build } = prepared;
   draft.effects.push({ kind: "prepare-run", run, parallelism }, { kind: "start-workers", run, parallelism, build });
+}
+
+/** Nobody could do anything meanwhile: the prepared run's time begins anew, as far as its job has it. */
+export function renewPrepared(draft: JobDraft): void {
+  const { prepared } = draft.job.context;
+  if (prepared === undefined) return;
+  const deadlineAtMs = Math.max(prepared.deadlineAtMs, prepareUntilMs(draft, prepared.build, prepared.killedAtMs));
+  remember(draft, { prepared: { ...prepared, deadlineAtMs } });
 }
 
 /** What happened to a run besides the newest one. */

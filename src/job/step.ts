@@ -24,7 +24,7 @@ import {
 import type { JobEvent, RunReport } from "./event.ts";
 import { type Job, type JobLimits, REST_STATES } from "./job.ts";
 import { change, type JobDraft, note, remember, retryLater } from "./job-draft.ts";
-import { besides, endLeftovers, openPrepared, preparedOverdue } from "./prepared.ts";
+import { besides, endLeftovers, openPrepared, preparedOverdue, renewPrepared } from "./prepared.ts";
 import {
   adopt,
   enterRunning,
@@ -62,8 +62,9 @@ export function stepJob(job: Job, event: JobEvent, nowMs: number, limits: JobLim
  * given its time once more.
  */
 function forgive(draft: JobDraft): void {
-  const { stateDeadlineAtMs, context } = draft.job;
-  if (stateDeadlineAtMs === undefined || context.renewed || draft.nowMs - stateDeadlineAtMs <= LATE_MS) return;
+  const { state, stateDeadlineAtMs, context } = draft.job;
+  const deadlineAtMs = state === "running" ? context.prepared?.deadlineAtMs : stateDeadlineAtMs;
+  if (deadlineAtMs === undefined || context.renewed || draft.nowMs - deadlineAtMs <= LATE_MS) return;
   remember(draft, { renewed: true });
   renewDeadline(draft);
 }
@@ -204,6 +205,7 @@ function loaded(draft: JobDraft): void {
 /** Nobody could do anything meanwhile: the time of the state, or of its phase, begins anew. */
 function renewDeadline(draft: JobDraft): void {
   const { job, nowMs, limits } = draft;
+  renewPrepared(draft);
   const lastMs = limitMs(job, limits);
   if (lastMs !== undefined) change(draft, { stateDeadlineAtMs: nowMs + lastMs });
 }

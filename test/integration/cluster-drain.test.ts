@@ -6,6 +6,8 @@
 import { expect } from "chai";
 import { kill, needsClusterBuild, TestCluster } from "../support/cluster-process.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeNomad } from "../support/nomad/fake-nomad.ts";
+import { nomadEnvironment } from "../support/nomad-cluster.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TickPipeline } from "../support/tick-pipeline.ts";
 
@@ -112,6 +114,30 @@ describe("a run whose workers are told to leave", function () {
     tell(gapMs);
     expect(worker()).to.equal(next);
     pipeline.expectEveryNumberOnce(100);
+  });
+
+  it("moves beside the running one from one node of Nomad to another when nodes drain (fake Nomad)", async () => {
+    const nomad = await FakeNomad.start({ nodes: [{ name: "one" }, { name: "two" }] });
+    try {
+      cluster = await TestCluster.in(temporaryFolder("drains"));
+      cluster.set(nomadEnvironment(cluster, nomad.address, { WADI__NOMAD__KILL_TIMEOUT: "30s" }));
+      await cluster.start();
+      pipeline = new TickPipeline(cluster);
+      await pipeline.create(INTERVAL_MS);
+      const nodes = () => nomad.allocations().flatMap(({ ClientStatus, NodeName }) => (ClientStatus === "running" ? [NodeName] : []));
+      for (let i = 0; i < 2; i++) {
+        const [from = ""] = nodes();
+        tell(await pipeline.gapOf(() => nomad.drain(from, { deadlineMs: 60_000 })));
+        await eventually("the node is empty", () => (nodes().includes(from) ? undefined : true), 30_000);
+        nomad.cancelDrain(from);
+      }
+      expect(await restarts()).to.equal(0);
+      expect((await pipeline.timeline()).filter((kind) => kind === "run-prepared").length).to.equal(2);
+      pipeline.expectEveryNumberOnce(200);
+    } finally {
+      await cluster.stop();
+      await nomad.stop();
+    }
   });
 
   it("is moved by the next controller when this one is killed while the next worker comes up", async () => {

@@ -157,6 +157,19 @@ describe("job machine: make before break", () => {
     expect(effects).to.deep.equal([...PREPARED, ...HANDED_OVER]);
   });
 
+  it("gives the time again in which nobody ran the machine, once, and to a new leader", () => {
+    const asleep = new JobDriver().toRunning();
+    drain(asleep);
+    asleep.nowMs += 10 * LIMITS.prepareMs;
+    expect(asleep.feed({ kind: "tick" })).to.deep.equal([]);
+    expect(asleep.wake()).to.deep.equal(["command-run"]);
+    const driver = new JobDriver().toRunning();
+    drain(driver);
+    driver.nowMs += LIMITS.prepareMs;
+    driver.feed({ kind: "loaded" });
+    expect((driver.job.context.prepared?.deadlineAtMs ?? 0) - driver.nowMs).to.equal(LIMITS.prepareMs);
+  });
+
   it("does none of it for previews, by force, or where it is switched off", () => {
     const preview = new JobDriver({ preview: true }).toRunning();
     expect(drain(preview)).to.deep.equal(["command-run"]);
