@@ -102,7 +102,9 @@ export class AllocationRoutes {
 
   /** POST /v1/client/allocation/:id/{restart,signal} and GET …/stats. */
   readonly client = async (exchange: Exchange): Promise<void> => {
-    const allocation = this.#find(exchange.part(0));
+    checkId(exchange.part(0), "alloc");
+    const allocation = this.#cluster.state.allocations.get(exchange.part(0));
+    if (allocation === undefined) throw new HttpError(404, `Unknown allocation "${exchange.part(0)}"`);
     const what = exchange.part(1);
     const agent = this.agentOf(allocation);
     if (what === "stats") {

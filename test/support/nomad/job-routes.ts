@@ -301,7 +301,11 @@ export class JobRoutes {
       const written = purge
         ? job
         : write.job({ ...job, Stop: true, Version: job.Stop ? job.Version : job.Version + 1, SubmitTime: state.nowNs() }, true);
-      if (purge) write.removeJob(job);
+      if (purge) {
+        // Its allocations go with it at once; their clients end the tasks, and nobody is told how.
+        for (const one of state.allocationsOfJob(job.Namespace, job.ID)) write.removeAllocation(one);
+        write.removeJob(job);
+      }
       // Real servers make it of type "service", whatever the job is: the job may be gone when it is looked at.
       const request = {
         namespace: job.Namespace,
@@ -320,6 +324,7 @@ export class JobRoutes {
         JobModifyIndex: purge ? write.index : written.JobModifyIndex,
       };
     });
+    if (purge) for (const agent of this.#cluster.agents.values()) agent.sync();
     exchange.send(result, state.index);
   };
 
@@ -336,7 +341,12 @@ export class JobRoutes {
     if (!groups.some(({ Name }) => Name === target))
       throw new HttpError(400, `task group "${target}" specified for scaling does not exist in job`);
     const count = body["Count"];
-    if (typeof count !== "number") throw new HttpError(400, "missing count");
+    if (typeof count !== "number") {
+      // Only a remark in the job's history of scaling.
+      const reply = { EvalCreateIndex: 0, EvalID: "", Index: state.index, JobModifyIndex: job.JobModifyIndex, KnownLeader: true };
+      exchange.send({ ...reply, LastContact: 0, NextToken: "", Warnings: "" }, state.index);
+      return;
+    }
     const enforced = body["JobModifyIndex"];
     if (typeof enforced === "number" && enforced !== 0 && enforced !== job.JobModifyIndex) {
       throw new HttpError(
@@ -452,8 +462,8 @@ export class JobRoutes {
           return { index: state.tableIndex("services"), body: found };
         });
       case "submission": {
-        const job = findJob(state, namespace, id);
-        const version = exchange.query("version") === "" ? (job?.Version ?? 0) : Number(exchange.query("version"));
+        if (exchange.query("version") === "") throw new HttpError(400, "Unable to parse job submission version parameter");
+        const version = Number(exchange.query("version"));
         const found = state.submissions.get(`${jobKey(namespace, id)}@${version}`);
         if (found === undefined) throw new HttpError(404, "job source not found");
         exchange.send(found, state.index);

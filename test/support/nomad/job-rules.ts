@@ -9,6 +9,17 @@ export function multiError(errors: readonly string[]): string {
   return `${heading}\n${errors.map((error) => `\t* ${error}`).join("\n")}\n\n`;
 }
 
+function checkResources({ Resources: { CPU, Cores, MemoryMB, MemoryMaxMB } }: Task): string[] {
+  const errors: string[] = [];
+  if (Cores > 0 && CPU > 0) errors.push("Task can only ask for 'cpu' or 'cores' resource, not both.");
+  if (Cores === 0 && CPU < 1) errors.push(multiError([`minimum CPU value is 1; got ${CPU}`]));
+  if (MemoryMB < 10) errors.push(multiError([`minimum MemoryMB value is 10; got ${MemoryMB}`]));
+  if (MemoryMaxMB !== 0 && MemoryMaxMB !== -1 && MemoryMaxMB < MemoryMB) {
+    errors.push(`MemoryMaxMB value (${MemoryMaxMB}) should be larger than MemoryMB value (${MemoryMB})`);
+  }
+  return errors;
+}
+
 function checkTask(task: Task, group: TaskGroup): string[] {
   const errors: string[] = [];
   if (task.Name === "") errors.push("Missing task name");
@@ -20,13 +31,8 @@ function checkTask(task: Task, group: TaskGroup): string[] {
   if (!task.LogConfig.Disabled && group.EphemeralDisk.SizeMB <= logs) {
     errors.push(multiError([`log storage (${logs} MB) must be less than requested disk capacity (${group.EphemeralDisk.SizeMB} MB)`]));
   }
-  const { CPU, Cores, MemoryMB, MemoryMaxMB } = task.Resources;
-  if (Cores > 0 && CPU > 0) errors.push("Task can only ask for 'cpu' or 'cores' resource, not both.");
-  if (MemoryMB < 10) errors.push(`minimum MemoryMB value is 10; got ${MemoryMB}`);
-  if (Cores === 0 && CPU < 1) errors.push(`minimum CPU value is 1; got ${CPU}`);
-  if (MemoryMaxMB !== 0 && MemoryMaxMB !== -1 && MemoryMaxMB < MemoryMB) {
-    errors.push(`MemoryMaxMB value (${MemoryMaxMB}) should be larger than MemoryMB value (${MemoryMB})`);
-  }
+  const resources = checkResources(task);
+  if (resources.length > 0) errors.push(multiError(resources));
   for (const [index, template] of (task.Templates ?? []).entries()) {
     if (template.DestPath === "")
       errors.push(`Template ${index + 1} validation failed: ${multiError(["Must specify a destination for the template"])}`);
@@ -49,7 +55,7 @@ function checkGroup(group: TaskGroup, job: Job): string[] {
   if (Disconnect !== null) {
     if (Disconnect.LostAfter < 0) errors.push("disconnect.lost_after cannot be a negative duration");
     if (Disconnect.StopOnClientAfter !== null && Disconnect.LostAfter > 0) {
-      errors.push("Disconnect block can only be configured with stop_on_client_after or lost_after, not both");
+      errors.push("Disconnect cannot be configured with both lost_after and stop_after");
     }
     if (!["keep_original", "keep_replacement", "best_score", "longest_running"].includes(Disconnect.Reconcile)) {
       errors.push(

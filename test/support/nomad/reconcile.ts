@@ -252,7 +252,9 @@ function stopSurplus(sets: Sets): void {
   const { Count } = decisions.group;
   const live = decisions.keep.filter((one) => !serverTerminal(one));
   if (decisions.keep.length <= Count) return;
-  const candidates = live.filter((one) => !clientTerminal(one)).sort((left, right) => indexOf(right) - indexOf(left));
+  const candidates = live
+    .filter((one) => !clientTerminal(one))
+    .sort((left, right) => indexOf(right) - indexOf(left) || right.CreateIndex - left.CreateIndex);
   for (const allocation of candidates.slice(0, Math.max(0, decisions.keep.length - Count))) {
     decisions.stop.push({ allocation, clientStatus: undefined, description: NOT_NEEDED });
     decisions.keep.splice(decisions.keep.indexOf(allocation), 1);

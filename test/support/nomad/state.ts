@@ -129,7 +129,13 @@ export class Write {
     return written;
   }
 
-  /** Writes a node; `silent`: no event. */
+  /** Forgets an allocation, without telling: so it is with those of a purged job. */
+  removeAllocation(allocation: Allocation): void {
+    this.#state.dropAllocation(allocation);
+    this.tables.add("allocs");
+  }
+
+  /** Writes a node. */
   node(node: ClientNode): ClientNode {
     const written: ClientNode = {
       ...node,
@@ -337,6 +343,13 @@ export class State {
     remember(this.#allocationsOfJob, jobKey(allocation.Namespace, allocation.JobID), allocation.ID);
   }
 
+  /** Forgets an allocation. */
+  dropAllocation({ ID, NodeID, Namespace, JobID }: Allocation): void {
+    this.allocations.delete(ID);
+    this.#allocationsOfNode.get(NodeID)?.delete(ID);
+    this.#allocationsOfJob.get(jobKey(Namespace, JobID))?.delete(ID);
+  }
+
   /** Keeps an evaluation and finds it by job. */
   putEvaluation(evaluation: Evaluation): void {
     this.evaluations.set(evaluation.ID, evaluation);
@@ -364,10 +377,7 @@ export class State {
       for (const job of [...this.jobs.values()]) {
         const allocations = this.allocationsOfJob(job.Namespace, job.ID);
         if (job.Status !== "dead" || allocations.some((one) => one.ClientStatus === "running" || one.ClientStatus === "pending")) continue;
-        for (const { ID, NodeID } of allocations) {
-          this.allocations.delete(ID);
-          this.#allocationsOfNode.get(NodeID)?.delete(ID);
-        }
+        for (const one of allocations) write.removeAllocation(one);
         for (const { ID } of this.evaluationsOfJob(job.Namespace, job.ID)) this.evaluations.delete(ID);
         this.#allocationsOfJob.delete(jobKey(job.Namespace, job.ID));
         this.#evaluationsOfJob.delete(jobKey(job.Namespace, job.ID));
