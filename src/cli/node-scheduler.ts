@@ -71,7 +71,7 @@ export function artifactUrl(config: Config): string {
 export function nodeClient(config: Config): NodeClientOptions {
   const ca = config["tls.ca"];
   const pem = ca === undefined ? "" : readText("tls.ca", ca);
-  return { token: nodeToken(config), release: release(), authority: (endpoint) => authorityOf(config, pem, endpoint) };
+  return { token: nodeToken(config), release: release(), clock: systemClock, authority: (endpoint) => authorityOf(config, pem, endpoint) };
 }
 
 function authorityOf(config: Config, pem: string, endpoint: string): string {

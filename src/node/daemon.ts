@@ -2,7 +2,6 @@
  * The node daemon: offers this machine's slots to the leading controller, starts and ends workers as it says, and empties the machine when it
  * has to go. It decides nothing about runs. Its own end, in whatever way, leaves workers as they are; the next daemon finds them.
  */
-import type { ServerCredentials } from "@grpc/grpc-js";
 import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 import { externalError } from "../core/errors.ts";
@@ -28,6 +27,7 @@ import type {
 } from "../gen/node.ts";
 import type { NodeClientOptions, Question } from "../rpc/node-client.ts";
 import { type Answer, type NodeDaemonHandler, NodeDaemonServer } from "../rpc/node-server.ts";
+import type { ServerIdentity } from "../rpc/tls.ts";
 import { exitMessage } from "../scheduler/node/worker-message.ts";
 import type { WorkerExit, WorkerLaunch, WorkerLauncher } from "../scheduler/scheduler.ts";
 import { ArtifactFetch } from "./artifact-fetch.ts";
@@ -54,8 +54,8 @@ export interface NodeDaemonOptions {
   readonly bind: { readonly host: string; readonly port: number };
   /** Under which controllers dial it. */
   readonly advertisedHost: string;
-  /** Plain text without. */
-  readonly credentials?: ServerCredentials | undefined;
+  /** What it shows to callers; plain text without. */
+  readonly identity?: ServerIdentity | undefined;
   /** Controllers, "host:port". */
   readonly endpoints: readonly string[];
   /** How it talks to controllers; its token is also asked of callers. */
@@ -121,9 +121,9 @@ export class NodeDaemon implements Service, NodeDaemonHandler {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { bind, advertisedHost, client, logger, credentials, onListening } = this.#options;
+    const { bind, advertisedHost, client, logger, identity, onListening } = this.#options;
     const adopted = await this.#workers.adopt();
-    const server = new NodeDaemonServer(this, { token: client.token, release: client.release, logger, credentials });
+    const server = new NodeDaemonServer(this, { token: client.token, release: client.release, logger, identity });
     const port = await server.listen(bind.host, bind.port);
     this.#address = advertisedHost.includes(":") ? `[${advertisedHost}]:${port}` : `${advertisedHost}:${port}`;
     this.#changed();

@@ -1,6 +1,8 @@
 /** The calling ends of proto/node.proto: a node that registers with a controller, and whoever tells a node daemon what to do. */
 import { type ChannelCredentials, type ChannelOptions, type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
 import { externalError } from "../core/errors.ts";
+import { NS_PER_MS } from "../core/time.ts";
 import {
   DrainNodeRequest as DrainNodeMessage,
   type DrainNodeRequest,
@@ -32,6 +34,7 @@ export interface NodeClientOptions {
   readonly token: string;
   /** Release of this build, for people. */
   readonly release: string;
+  readonly clock: Clock;
   /** Who has signed the certificate of "host:port", PEM; empty: plain text is spoken there. Plain text if absent. */
   readonly authority?: ((endpoint: string) => string) | undefined;
 }
@@ -60,13 +63,13 @@ export class RegistryClient {
   /** Throws `permission-denied`, `version-mismatch`, or with `retry: "backoff"` where the controller does not lead or answer. */
   register(request: Question<RegisterNodeRequest>): Promise<RegisterNodeResponse> {
     const message = RegisterNodeRequest.create({ ...request, ...this.#common() });
-    return asked(this.#who, (callback) => this.#client.registerNode(message, new Metadata(), deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.registerNode(message, new Metadata(), deadline(this.#options), callback));
   }
 
   /** Throws `not-found` where the controller does not know the node: it has to register. */
   heartbeat(request: Question<HeartbeatNodeRequest>): Promise<HeartbeatNodeResponse> {
     const message = HeartbeatNodeRequest.create({ ...request, ...this.#common() });
-    return asked(this.#who, (callback) => this.#client.heartbeatNode(message, new Metadata(), deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.heartbeatNode(message, new Metadata(), deadline(this.#options), callback));
   }
 
   close(): void {
@@ -98,28 +101,28 @@ export class DaemonClient {
 
   start(request: Question<StartWorkerRequest>): Promise<StartWorkerResponse> {
     const message = StartWorkerRequest.create({ ...request, peer: this.#peer });
-    return asked(this.#who, (callback) => this.#client.startWorker(message, this.#metadata, deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.startWorker(message, this.#metadata, deadline(this.#options), callback));
   }
 
   stop(request: Question<StopWorkerRequest>): Promise<StopWorkerResponse> {
     const message = StopWorkerRequest.create({ ...request, peer: this.#peer });
-    return asked(this.#who, (callback) => this.#client.stopWorker(message, this.#metadata, deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.stopWorker(message, this.#metadata, deadline(this.#options), callback));
   }
 
   list(): Promise<ListWorkersResponse> {
     const message = ListWorkersRequest.create({ peer: this.#peer });
-    return asked(this.#who, (callback) => this.#client.listWorkers(message, this.#metadata, deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.listWorkers(message, this.#metadata, deadline(this.#options), callback));
   }
 
   drain(request: Question<DrainNodeRequest>): Promise<DrainNodeResponse> {
     const message = DrainNodeMessage.create({ ...request, peer: this.#peer });
-    return asked(this.#who, (callback) => this.#client.drainNode(message, this.#metadata, deadline(), callback));
+    return asked(this.#who, (callback) => this.#client.drainNode(message, this.#metadata, deadline(this.#options), callback));
   }
 
   /** Output of a worker; ends when `signal` is aborted. Throws `not-found` if nothing is kept, `connection-lost` if the node does not answer. */
   async *readLog(request: Question<ReadLogRequest>, signal: AbortSignal): AsyncIterable<ReadLogResponse> {
     const message = ReadLogRequest.create({ ...request, peer: this.#peer });
-    const options = request.follow ? {} : deadline();
+    const options = request.follow ? {} : deadline(this.#options);
     const call: ClientReadableStream<ReadLogResponse> = this.#client.readLog(message, this.#metadata, options);
     const leave = (): void => call.cancel();
     signal.addEventListener("abort", leave, { once: true });
@@ -156,9 +159,8 @@ function channelTo(endpoint: string, { authority }: NodeClientOptions): [Channel
   return [controllerCredentials(authority?.(endpoint) ?? "", endpoint), { ...CHANNEL_OPTIONS, ...controllerChannel(endpoint) }];
 }
 
-function deadline(): { readonly deadline: number } {
-  // grpc-js wants a wall time; that a call takes longer when somebody sets the machine's clock is no harm.
-  return { deadline: performance.timeOrigin + performance.now() + ANSWER_MS };
+function deadline({ clock }: NodeClientOptions): { readonly deadline: number } {
+  return { deadline: Number(clock.nowNs() / NS_PER_MS) + ANSWER_MS };
 }
 
 type Answered = { readonly peer: { readonly protocol: number; readonly release: string } | undefined };

@@ -10,6 +10,7 @@ import {
   ServerCredentials,
   type ServerWritableStream,
   type ServiceDefinition,
+  type sendUnaryData,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { externalError, toAppError } from "../core/errors.ts";
@@ -37,6 +38,7 @@ import { CHANNEL_OPTIONS } from "./channel.ts";
 import { listenError } from "./listen.ts";
 import { hashRunToken, isRunToken } from "./run-token.ts";
 import { toStatus } from "./status.ts";
+import { type ServerIdentity, serverCredentials } from "./tls.ts";
 import { checkPeer, PROTOCOL_VERSION } from "./version.ts";
 
 /** Metadata with the cluster's node token. */
@@ -104,9 +106,9 @@ export class NodeDaemonServer {
   readonly #server = new Server(CHANNEL_OPTIONS);
   readonly #credentials: ServerCredentials;
 
-  /** Plain text without `credentials`. */
-  constructor(handler: NodeDaemonHandler, options: NodeServiceOptions & { readonly credentials?: ServerCredentials | undefined }) {
-    this.#credentials = options.credentials ?? ServerCredentials.createInsecure();
+  /** Plain text without `identity`. */
+  constructor(handler: NodeDaemonHandler, options: NodeServiceOptions & { readonly identity?: ServerIdentity | undefined }) {
+    this.#credentials = options.identity === undefined ? ServerCredentials.createInsecure() : serverCredentials(options.identity);
     this.#server.addService(NodeDaemonService, daemonImplementation(handler, options));
   }
 
@@ -205,14 +207,13 @@ function checker({ token }: NodeServiceOptions): (who: string, peer: PeerVersion
   };
 }
 
-function reply<A>(work: Promise<A>, answer: (error: Parameters<typeof toStatus>[0] & {}, value?: A) => void, logger: Logger): void {
-  const respond = answer as (error: ReturnType<typeof toStatus> | null, value?: A) => void;
+function reply<A>(work: Promise<A>, answer: sendUnaryData<A>, logger: Logger): void {
   work.then(
-    (value) => respond(null, value),
+    (value) => answer(null, value),
     (thrown: unknown) => {
       const error = toAppError(thrown);
       if (error.domain === "internal") logger.error("a call failed", { error });
-      respond(toStatus(error));
+      answer(toStatus(error));
     },
   );
 }

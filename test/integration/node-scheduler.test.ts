@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { systemClock } from "../../src/core/clock.ts";
 import type { JobId } from "../../src/core/ids.ts";
 import { DaemonClient } from "../../src/rpc/node-client.ts";
 import { identityOf, isRunning } from "../../src/scheduler/process/processes.ts";
@@ -26,7 +27,8 @@ describe("node scheduler", function () {
   const only = <K extends SchedulerEvent["kind"]>(kind: K) =>
     stage.events.filter((event): event is Extract<SchedulerEvent, { kind: K }> => event.kind === kind);
   const node = (index: number) => stage.nodes[index] ?? expect.fail("no such node");
-  const daemonOf = (index: number, token = "a-node-token") => new DaemonClient(`127.0.0.1:${node(index).port}`, { token, release: "test" });
+  const daemonOf = (index: number, token = "a-node-token") =>
+    new DaemonClient(`127.0.0.1:${node(index).port}`, { token, release: "test", clock: systemClock });
   const on = (workers: readonly WorkerView[], index: number) => workers.find((one) => one.node === node(index).id) ?? expect.fail("none");
 
   it("calls workers of a silent node lost, and finds them again when its daemon is back", async () => {

@@ -128,7 +128,7 @@ export class NodeStage implements SchedulerStage {
     this.#epoch += 1n;
     const scheduler = new NodeScheduler({
       store: this.store,
-      client: { token: TOKEN, release: "test" },
+      client: { token: TOKEN, release: "test", clock: systemClock },
       leaderEpoch: this.#epoch,
       leaseMs: NODE_LEASE_MS,
       workerLeaseMs: WORKER_LEASE_MS,
@@ -160,7 +160,7 @@ export class NodeStage implements SchedulerStage {
       bind: { host: "127.0.0.1", port: 0 },
       advertisedHost: "127.0.0.1",
       endpoints: [`127.0.0.1:${this.#port}`],
-      client: { token: this.#token, release: "test" },
+      client: { token: this.#token, release: "test", clock: systemClock },
       drainTimeoutMs: 5_000,
       cacheFolder: join(this.#folder, "cache"),
       artifactUrl: "",

@@ -7,7 +7,7 @@ import { userError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/prng.ts";
 import { NodeDaemon } from "../../node/daemon.ts";
 import { DaemonClient } from "../../rpc/node-client.ts";
-import { serverCredentials, wantsTls } from "../../rpc/tls.ts";
+import { type ServerIdentity, wantsTls } from "../../rpc/tls.ts";
 import { lockStateFolder } from "../../storage/state-lock.ts";
 import { artifactCacheFolder } from "../compile.ts";
 import { artifactUrl, checkToken, nodeClient, readText } from "../node-scheduler.ts";
@@ -35,7 +35,7 @@ export async function node(loaded: LoadedConfig): Promise<number> {
       slots: config["node.task-slots"],
       bind: { host, port: config["node.rpc-port"] },
       advertisedHost: config.hostname ?? (host === "0.0.0.0" || host === "::" ? hostname() : host),
-      credentials: ownCredentials(config),
+      identity: ownIdentity(config),
       endpoints: controllers(config),
       client,
       drainTimeoutMs: config["node.drain-timeout"],
@@ -128,8 +128,8 @@ function controllers(config: Config): readonly string[] {
     .filter((endpoint) => endpoint !== "");
 }
 
-/** For the daemon's port; undefined: plain text. */
-function ownCredentials(config: Config) {
+/** What the daemon's port shows; undefined: plain text. */
+function ownIdentity(config: Config): ServerIdentity | undefined {
   const host = config["node.bind-address"];
   if (!wantsTls(config["tls.mode"], host)) return undefined;
   const [certificate, key] = [config["tls.certificate"], config["tls.key"]];
@@ -138,5 +138,5 @@ function ownCredentials(config: Config) {
       hint: "Set tls.certificate and tls.key to files of a certificate that names the host, or tls.mode to off in a network that is yours alone.",
     });
   }
-  return serverCredentials({ certificate: readText("tls.certificate", certificate), privateKey: readText("tls.key", key) });
+  return { certificate: readText("tls.certificate", certificate), privateKey: readText("tls.key", key) };
 }
