@@ -39,42 +39,16 @@ export function LiveLog({ worker, onClose }: LiveLogProps) {
   return (
     <Dialog title={`Log of ${worker.id}`} wide onClose={onClose}>
       <div class="dialog-body log-dialog">
-        <div class="filter-row log-filters">
-          <input
-            class="input"
-            type="search"
-            aria-label="Find lines"
-            placeholder="Find lines"
-            value={wanted}
-            onInput={(event) => setWanted(event.currentTarget.value)}
-          />
-          <select
-            class="input"
-            aria-label="Level"
-            value={least ?? ""}
-            onChange={(event) => setLeast(LOG_LEVELS.find((level) => level === event.currentTarget.value))}
-          >
-            <option value="">All levels</option>
-            {LOG_LEVELS.slice(0, 3).map((level) => (
-              <option key={level} value={level}>
-                {level === "error" ? "Errors" : level === "warn" ? "Warnings and worse" : "Info and worse"}
-              </option>
-            ))}
-          </select>
-          <select
-            class="input"
-            aria-label="Stream"
-            value={stream}
-            onChange={(event) => setStream(event.currentTarget.value === "stdout" ? "stdout" : "stderr")}
-          >
-            <option value="stderr">stderr</option>
-            <option value="stdout">stdout</option>
-          </select>
-          <label class="check">
-            <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
-            Follow
-          </label>
-        </div>
+        <Filters
+          wanted={wanted}
+          least={least}
+          stream={stream}
+          follow={follow}
+          onWanted={setWanted}
+          onLeast={setLeast}
+          onStream={setStream}
+          onFollow={setFollow}
+        />
         {problem !== undefined && <Note tone={words === null ? "bad" : "warn"}>{problem}</Note>}
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
         <div class="log-text log-lines" ref={box} role="log" aria-label="Lines" aria-live="off" tabIndex={0}>
@@ -95,6 +69,66 @@ export function LiveLog({ worker, onClose }: LiveLogProps) {
         </div>
       </div>
     </Dialog>
+  );
+}
+
+interface FiltersProps {
+  readonly wanted: string;
+  readonly least: LogLevel | undefined;
+  readonly stream: Stream;
+  readonly follow: boolean;
+  onWanted(text: string): void;
+  onLeast(level: LogLevel | undefined): void;
+  onStream(stream: Stream): void;
+  onFollow(follow: boolean): void;
+}
+
+const LEVEL_LABELS: Readonly<Record<LogLevel, string>> = {
+  error: "Errors",
+  warn: "Warnings and worse",
+  info: "Info and worse",
+  debug: "All with a level",
+};
+
+/** Which lines are shown. */
+function Filters({ wanted, least, stream, follow, onWanted, onLeast, onStream, onFollow }: FiltersProps) {
+  return (
+    <div class="filter-row log-filters">
+      <input
+        class="input"
+        type="search"
+        aria-label="Find lines"
+        placeholder="Find lines"
+        value={wanted}
+        onInput={(event) => onWanted(event.currentTarget.value)}
+      />
+      <select
+        class="input"
+        aria-label="Level"
+        value={least ?? ""}
+        onChange={(event) => onLeast(LOG_LEVELS.find((level) => level === event.currentTarget.value))}
+      >
+        <option value="">All levels</option>
+        {LOG_LEVELS.map((level) => (
+          <option key={level} value={level}>
+            {LEVEL_LABELS[level]}
+          </option>
+        ))}
+      </select>
+      <select
+        class="input"
+        aria-label="Stream"
+        value={stream}
+        onChange={(event) => onStream(event.currentTarget.value === "stdout" ? "stdout" : "stderr")}
+      >
+        <option value="stderr">stderr</option>
+        <option value="stdout">stdout</option>
+      </select>
+      <label class="check">
+        <input type="checkbox" checked={follow} onChange={(event) => onFollow(event.currentTarget.checked)} />
+        Follow
+      </label>
+    </div>
   );
 }
 
