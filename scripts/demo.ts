@@ -11,14 +11,17 @@ import { type ApiAccess, callApi, type JobAnswer, type PipelineAnswer, readEvent
 import { ROOT } from "./process.ts";
 
 const HELP = `usage: npm run demo -- [--once] [--seconds N] [--state-dir DIR]
-       npm run demo -- --nomad [--drain NODE] [--state-dir DIR]
+       npm run demo -- --nomad [--drain NODE] [--seconds N] [--state-dir DIR]
   --nomad          the same on Nomad: that of NOMAD_ADDR, else nomad from PATH, else the repository's simulator; ends by itself with a proof
   --drain NODE     on a Nomad of NOMAD_ADDR: the node to drain, although others have work there
   --once           ends by itself after 8 seconds of rows (so it does where there is no terminal)
-  --seconds N      ends by itself after N seconds of rows
+  --seconds N      ends by itself after N seconds of rows (on Nomad at least 15, 35 by default)
   --state-dir DIR  where the cluster keeps its state (default: .wadi/demo); a pipeline that is there goes on
 `;
 const UNATTENDED_SECONDS = 8;
+/** On Nomad: the drain begins after six seconds and takes some. */
+const NOMAD_SECONDS = 35;
+const NOMAD_SECONDS_LEAST = 15;
 /** A machine that has shown no row after so long will not. */
 const FIRST_ROW_LIMIT_MS = 60_000;
 const POLL_MS = 100;
@@ -131,7 +134,7 @@ async function main(args: readonly string[]): Promise<number> {
   const stateDir = values["state-dir"] ?? join(".wadi", "demo");
   const folder = isAbsolute(stateDir) ? stateDir : join(ROOT, stateDir);
   mkdirSync(folder, { recursive: true });
-  if (values.nomad === true) return onNomad(folder, values.drain);
+  if (values.nomad === true) return onNomad(folder, values.drain, Math.max(NOMAD_SECONDS_LEAST, Number(values.seconds ?? NOMAD_SECONDS)));
   let failed = false;
   try {
     await demo(folder, seconds);
@@ -146,13 +149,13 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The demo on Nomad; 0 if its proof succeeded or Ctrl-C ended it. */
-async function onNomad(folder: string, drainNode: string | undefined): Promise<number> {
+async function onNomad(folder: string, drainNode: string | undefined, seconds: number): Promise<number> {
   const onCluster = (started: DemoCluster): void => {
     cluster = started;
   };
   try {
     const { nomadDemo } = await import("./demo/nomad.ts");
-    return (await nomadDemo(folder, { out, signal: stop.signal, onCluster, drainNode })) ? 0 : 1;
+    return (await nomadDemo(folder, { out, signal: stop.signal, onCluster, drainNode, seconds })) ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) return 0;
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -6,24 +6,22 @@ import { ROOT } from "../process.ts";
 
 /** Events a second while the demo is watched. */
 const RATE = 8_000;
-/** Seconds of rows, stops and moves apart. */
-const SECONDS = 35;
 /** Beyond what any machine makes: no pace. */
 const NO_RATE = 1_000_000_000;
 
-/** The pipeline's SQL with its files in `folder`. `paced`: as it is watched. */
-export function demoSql(folder: string, paced: boolean): string {
+/** The pipeline's SQL with its files in `folder`: rows of `seconds`. `paced`: as it is watched. */
+export function demoSql(folder: string, seconds: number, paced: boolean): string {
   return readFileSync(join(ROOT, "scripts", "demo", "nomad.sql"), "utf8")
     .replaceAll("$rate", String(paced ? RATE : NO_RATE))
-    .replaceAll("$count", String(RATE * SECONDS))
+    .replaceAll("$count", String(RATE * seconds))
     .replaceAll("$folder", folder);
 }
 
 /** Runs the batch beside the pipeline; resolves to the folder of its answer. `signal` ends it. */
-export function runBatch(folder: string, signal: AbortSignal): Promise<string> {
+export function runBatch(folder: string, seconds: number, signal: AbortSignal): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "batch.sql");
-  writeFileSync(file, demoSql(folder, false));
+  writeFileSync(file, demoSql(folder, seconds, false));
   return new Promise((resolve, reject) => {
     const env = { ...process.env, WADI__CONNECTORS__FILE__ROOTS: folder };
     const child = spawn(process.execPath, [join(ROOT, "dist", "cli", "main.js"), "run", file], {

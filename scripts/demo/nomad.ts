@@ -31,6 +31,8 @@ export interface NomadDemo {
   readonly onCluster: (cluster: DemoCluster) => void;
   /** Node of a Nomad that is not ours to drain although others have work there; undefined: such nodes are spared. */
   readonly drainNode: string | undefined;
+  /** Seconds of rows, stops and moves apart; at least 15, or the drain has none. */
+  readonly seconds: number;
 }
 
 /** Runs it in a folder of its own below `stateDir`; true if the proof succeeded. Throws what goes wrong otherwise. */
@@ -79,7 +81,7 @@ function environment({ address }: DemoNomad, folder: string): NodeJS.ProcessEnv 
 async function play(api: ApiAccess, view: NomadView, folder: string, demo: NomadDemo, nomad: DemoNomad): Promise<boolean> {
   const { out, signal } = demo;
   const sink = join(folder, "sink");
-  const query = demoSql(sink, true);
+  const query = demoSql(sink, demo.seconds, true);
   writeFileSync(join(folder, "query.sql"), query);
   await view.plan(SLOTS);
   out(`\nThe pipeline, made through the REST API:\n${query.replaceAll(/^/gm, "  ")}\n`);
@@ -97,7 +99,7 @@ async function play(api: ApiAccess, view: NomadView, folder: string, demo: Nomad
     const job = new DemoJob(api, pipeline, signal);
     await job.until("Running", (state) => state.state === "Running", MOVE_LIMIT_MS);
     // The batch answer is made while rows flow: the last moment would do as well.
-    const batch = runBatch(join(folder, "batch"), signal);
+    const batch = runBatch(join(folder, "batch"), demo.seconds, signal);
     batch.catch(() => undefined);
     await pause(FLOW_MS);
     await drainOne(view, job, demo);
