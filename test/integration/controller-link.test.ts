@@ -171,6 +171,19 @@ describe("the way to the leader", () => {
     }
   });
 
+  it("is looked for elsewhere when the leader says nothing more, if there is an elsewhere", async () => {
+    const lease = { durationMs: 150, epochComplete: 0n, acknowledgedSequence: 0n };
+    at(0).answer = () => WelcomeMessage.create({ lease });
+    const path = join(temporaryFolder("endpoints"), "controllers");
+    writeFileSync(path, at(0).endpoint);
+    const tie = link({ kind: "file", path });
+    await until(() => tie.connected);
+    await systemClock.sleep(900);
+    expect([tie.connected, at(0).registrations], "there is nobody else").to.deep.equal([true, 1]);
+    writeFileSync(path, at(1).endpoint);
+    await until(() => at(1).registrations === 1 && tie.connected);
+  });
+
   it("is looked for no more once a controller has said that nobody will ever welcome us", async () => {
     at(0).answer = () => {
       throw externalError("permission-denied", "wrong run token", { retry: "never" });
