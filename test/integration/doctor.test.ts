@@ -34,7 +34,10 @@ function policy(without = "", variables = '["write", "read", "list", "destroy"]'
   const capabilities = EVERYTHING.filter((name) => name !== without).map((name) => `"${name}"`);
   return `namespace "default" {
     capabilities = [${capabilities.join(", ")}]
-    variables { path "nomad/jobs/*" { capabilities = ${variables} } }
+    variables {
+      path "nomad/jobs/*" { capabilities = ${variables} }
+      path "wadi/*" { capabilities = ${variables} }
+    }
   }
   ${node}
   node_pool "*" { policy = "read" }

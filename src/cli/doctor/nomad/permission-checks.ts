@@ -162,21 +162,28 @@ async function checkRegistration(cluster: NomadCluster, signal: AbortSignal): Pr
   return fail(`Nomad refuses to register a job: ${saidBy(answer)}`, "Look at the servers' logs and their admission rules.");
 }
 
+/** Where Wadi keeps variables: the credentials of runs, and the records that fence runs which are over. */
+const VARIABLES = ["nomad/jobs", "wadi"] as const;
+
 async function checkVariables(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
-  const path = `nomad/jobs/${PROBE_ID}-${randomUUID().slice(0, 8)}`;
+  const findings = await Promise.all(VARIABLES.map((folder) => checkVariable(cluster, folder, signal)));
+  return findings.find(({ verdict }) => verdict !== "ok") ?? ok(`write, read and destroy below ${VARIABLES.join(" and ")}`);
+}
+
+async function checkVariable(cluster: NomadCluster, folder: string, signal: AbortSignal): Promise<Finding> {
+  const path = `${folder}/${PROBE_ID}-${randomUUID().slice(0, 8)}`;
   const uri = `/v1/var/${encodeURIComponent(path)}`;
-  const Items = { probe: "wadi doctor" };
-  const body = { Path: path, Namespace: cluster.namespace, Items };
+  const body = { Path: path, Namespace: cluster.namespace, Items: { probe: "wadi doctor" } };
   const written = await cluster.askInNamespace({ method: "PUT", path: uri, body, signal });
-  const rule = `namespace "${cluster.namespace}" { variables { path "nomad/jobs/*" { capabilities = ["write", "read", "list", "destroy"] } } }`;
+  const rule = `namespace "${cluster.namespace}" { variables { path "${folder}/*" { capabilities = ["write", "read", "list", "destroy"] } } }`;
   const fix = `Add it to the token's policy: ${rule}.`;
-  if (denied(written)) return fail(`the token may not write the variables "nomad/jobs/*" that hold a run's credential`, fix);
+  if (denied(written)) return fail(`the token may not write the variables "${folder}/*"`, fix);
   if (written.status !== 200)
     return fail(`Nomad refuses to write a variable: ${saidBy(written)}`, "Look at the servers' keyring: nomad operator root keyring list.");
   const read = await cluster.askInNamespace({ path: uri, signal });
   const removed = await cluster.askInNamespace({ method: "DELETE", path: uri, signal });
-  if (denied(removed)) return fail(`the token may not destroy the variables "nomad/jobs/*"; "${path}" is left behind`, fix);
-  return denied(read) ? fail(`the token may not read the variables "nomad/jobs/*"`, fix) : ok("write, read and destroy below nomad/jobs");
+  if (denied(removed)) return fail(`the token may not destroy the variables "${folder}/*"; "${path}" is left behind`, fix);
+  return denied(read) ? fail(`the token may not read the variables "${folder}/*"`, fix) : ok(path);
 }
 
 async function checkNodeRead(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
