@@ -205,7 +205,7 @@ export class ControllerLink {
       await clock.sleep(Math.max(SILENCE_LOOK_MS, this.#heardMs + limitMs - clock.elapsedMs()), ended);
       if (ended.aborted || clock.elapsedMs() - this.#heardMs < limitMs) continue;
       const moved = endpoints.refresh();
-      if (this.#alone) continue;
+      if (endpoints.all.every((endpoint) => endpoint === stream.endpoint)) continue;
       // If it was this process that stood still, what has come meanwhile is heard first.
       const heardMs = this.#heardMs;
       await clock.sleep(SILENCE_LOOK_MS, ended);

@@ -166,7 +166,7 @@ for (const [name, absence, start] of [
         const [row] = await stage.db("log_requests").where({ state: "failed" }).select<{ failure_message: string }[]>("failure_message");
         return row;
       });
-      expect(refused.failure_message).to.equal("worker wk_none is not connected");
+      expect(refused.failure_message).to.equal("nothing is known of worker wk_none");
     });
   });
 }
