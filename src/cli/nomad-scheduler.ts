@@ -5,6 +5,7 @@ import type { Config } from "../core/config.ts";
 import { toAppError, userError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import { systemRandom } from "../core/prng.ts";
+import { SETTINGS } from "../core/settings.ts";
 import { readSchedulerRecords, writeSchedulerRecord } from "../db/scheduler-records.ts";
 import { type KeyMemory, NomadIdentities } from "../scheduler/nomad/identity.ts";
 import { NomadScheduler } from "../scheduler/nomad/scheduler.ts";
@@ -22,7 +23,7 @@ export function nomadScheduler(config: Config, logger: Logger, parts?: Controlle
     preflight: config["nomad.preflight"],
     resyncMs: config["nomad.resync-interval"],
     runsToKeep: config["nomad.runs-to-keep"],
-    controllers: [],
+    controllers: configuredControllers(config),
     clock: systemClock,
     random: systemRandom,
     logger,
@@ -35,6 +36,13 @@ export function nomadScheduler(config: Config, logger: Logger, parts?: Controlle
     return identities;
   });
   return scheduler;
+}
+
+/** "host:port" of all controllers, where the setting names them: workers of runs that go on learn of those that are new. */
+function configuredControllers(config: Config): readonly string[] {
+  const urls = config["controller-endpoint"];
+  if (urls === SETTINGS["controller-endpoint"].fallback) return [];
+  return urls.split(",").flatMap((url) => url.trim().replace(/^https?:\/\//, "") || []);
 }
 
 const RECORDS = "nomad";

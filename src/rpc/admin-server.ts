@@ -1,7 +1,7 @@
 /**
  * The small HTTP server that every process of the system has for its operators: is it well (/status), what is it (/name, /details), how is
- * it set (/config, secrets masked), what does it count (/metrics, Prometheus text). It changes nothing. Bound beyond loopback it does not
- * answer /config and /details, which tell strangers too much.
+ * it set (/config, secrets masked), what does it count (/metrics, Prometheus text), where are its threads (/stack). It changes nothing. Bound
+ * beyond loopback it does not answer /config and /details, which tell strangers too much, and /stack only to its own machine.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
@@ -91,15 +91,39 @@ export class AdminServer {
             type: JSON_TYPE,
             body: `${JSON.stringify({ service: name, release, node: process.version, pid: process.pid })}\n`,
           };
+        case "/stack":
+          return isNear(request) ? { code: 200, type: TEXT, body: stacks() } : NOT_HERE;
         case "/config":
           return this.#private ? { code: 200, type: "application/toml", body: printConfig(config) } : NOT_HERE;
         default:
-          return { code: 404, type: TEXT, body: "there are /status, /name, /metrics, /details and /config\n" };
+          return { code: 404, type: TEXT, body: "there are /status, /name, /metrics, /details, /stack and /config\n" };
       }
     } catch (error) {
       return { code: 500, type: TEXT, body: `${toAppError(error).message}\n` };
     }
   }
+}
+
+/** Whether the caller is on this machine. */
+function isNear({ socket }: IncomingMessage): boolean {
+  return socket.remoteAddress !== undefined && (socket.remoteAddress === socket.localAddress || isLoopback(socket.remoteAddress));
+}
+
+interface ThreadReport {
+  readonly header?: { readonly threadId?: number };
+  readonly javascriptStack?: { readonly message?: string; readonly stack?: readonly string[] };
+}
+
+/** Where each thread is. Of generated code V8 knows function numbers. https://nodejs.org/docs/latest-v20.x/api/report.html */
+function stacks(): string {
+  const report = process.report.getReport() as ThreadReport & { readonly workers?: readonly ThreadReport[] };
+  return [report, ...(report.workers ?? [])]
+    .map(({ header, javascriptStack }, index) => {
+      const thread = index === 0 ? "main thread" : `thread ${header?.threadId ?? index}`;
+      return [thread, ...(javascriptStack?.stack ?? []).map((line) => `  ${line.trim()}`)].join("\n");
+    })
+    .join("\n\n")
+    .concat("\n");
 }
 
 const NOT_HERE: Answer = { code: 403, type: TEXT, body: "answered on loopback only\n" };

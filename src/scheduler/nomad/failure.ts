@@ -116,7 +116,7 @@ const CONNECTION_WORDS: Readonly<Record<string, string>> = {
 function tidyText(text: string): string {
   return text
     .replace(/^Unexpected response code: \d+ \((.*)\)$/s, "$1")
-    .replace(/^\d+ errors? occurred:\s*/m, "")
+    .replace(/\d+ errors? occurred:\s*\*?\s*/g, "")
     .replace(/\s*\n\s*\*?\s*/g, "; ")
     .replace(/^[;*\s]+|[;\s]+$/g, "")
     .slice(0, 1_000);

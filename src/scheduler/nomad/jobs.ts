@@ -28,6 +28,8 @@ const EVALUATION_MS = 3_000;
 const TOKEN = "run_token";
 const CONTROLLERS = "controllers";
 const CONTROLLER_CA = "controller_ca";
+/** Where controllers were is worth trying, for a while. */
+const CONTROLLERS_KEPT = 8;
 
 /** See the file's comment. */
 export class NomadJobs {
@@ -123,13 +125,15 @@ export class NomadJobs {
     if (!written) await this.writeControllers(nomadJob, controllers);
   }
 
-  /** Changes the controllers in a run's variable, if they are others. A run without one is over. */
+  /** Puts controllers first in a run's variable, if they are not all there; others stay, up to a few. A run without a variable is over. */
   async writeControllers(nomadJob: string, controllers: readonly string[]): Promise<void> {
     const { status, body } = await this.#client.call({ path: `/v1/var/${variablePath(nomadJob)}`, accept: [404] });
     if (status === 404) return;
     const { Items, ModifyIndex } = readVariable(body);
-    const text = controllers.join(",");
-    if (Items[CONTROLLERS] !== text) await this.#putVariable(nomadJob, { ...Items, [CONTROLLERS]: text }, ModifyIndex);
+    const known = (Items[CONTROLLERS] ?? "").split(",").filter((endpoint) => endpoint !== "");
+    if (controllers.every((endpoint) => known.includes(endpoint))) return;
+    const text = [...new Set([...controllers, ...known])].slice(0, CONTROLLERS_KEPT).join(",");
+    await this.#putVariable(nomadJob, { ...Items, [CONTROLLERS]: text }, ModifyIndex);
   }
 
   /** Destroys a run's variable. */

@@ -292,17 +292,22 @@ function artifactsOf({ driver, artifact, artifactChecksum }: NomadJobSettings): 
 
 /** What an operator may run in the task: the worker's own page of health and metrics answers. */
 function actionsOf(settings: NomadJobSettings): readonly NomadAction[] {
-  const [program = "node"] = settings.command;
-  const node = /(?:^|\/)node$/.test(program) ? program : "node";
-  const ask = (path: string, method: string): readonly string[] => {
+  const node = nodeProgram(settings);
+  const ask = (path: string): readonly string[] => {
     const url = `"http://"+process.env.NOMAD_ADDR_admin+"${path}"`;
-    return ["-e", `fetch(${url},{method:"${method}"}).then(async r=>{console.log(await r.text());process.exitCode=r.ok?0:1})`];
+    return ["-e", `fetch(${url}).then(async r=>{console.log(await r.text());process.exitCode=r.ok?0:1})`];
   };
   return [
-    { Name: "checkpoint", Command: node, Args: ask("/checkpoint", "POST") },
-    { Name: "stack", Command: node, Args: ask("/stack", "GET") },
-    { Name: "diagnose", Command: node, Args: ask("/status", "GET") },
+    { Name: "stack", Command: node, Args: ask("/stack") },
+    { Name: "diagnose", Command: node, Args: ask("/status") },
   ];
+}
+
+/** Node.js where the task runs: that of the command, the archive's own, or the image's. */
+function nodeProgram({ driver, command: [program] }: NomadJobSettings): string {
+  if (program !== undefined) return /(?:^|\/)node$/.test(program) ? program : "node";
+  if (driver === "docker") return "node";
+  return driver === "exec" ? "/local/wadi/bin/node" : "local/wadi/bin/node";
 }
 
 /** Refuses what would be readable by whoever may read the job. */

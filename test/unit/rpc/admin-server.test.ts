@@ -42,6 +42,12 @@ describe("admin server", () => {
     expect(text).to.contain('logging.level = "debug"').and.to.contain('api.session-token = "***"').and.not.to.contain("s3cret");
   });
 
+  it("shows where its threads are, to its own machine", async () => {
+    const answer = await fetch(`${url}/stack`);
+    expect(answer.status).to.equal(200);
+    expect(await answer.text()).to.match(/^main thread\n {2}at .*getReport/);
+  });
+
   it("changes nothing and knows no other path", async () => {
     expect((await fetch(`${url}/status`, { method: "POST", body: "x" })).status).to.equal(405);
     expect((await fetch(`${url}/etc/passwd`)).status).to.equal(404);
