@@ -1,8 +1,9 @@
 /** The Kubernetes scheduler in bad situations, on the fake Kubernetes: each has an error or an event in plain words, and no worker is leaked. */
-import { statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect } from "chai";
 import type { Config } from "../../src/core/config.ts";
 import type { JobId } from "../../src/core/ids.ts";
+import { issueCertificate, makeAuthority, makeKeyPair } from "../../src/rpc/certificate.ts";
 import { CONTROLLER_CLUSTER_RULES, CONTROLLER_RULES } from "../../src/scheduler/kubernetes/manifests.ts";
 import type { KubernetesScheduler } from "../../src/scheduler/kubernetes/scheduler.ts";
 import type { SchedulerEvent, WorkerView } from "../../src/scheduler/scheduler.ts";
@@ -219,7 +220,7 @@ describe("scheduler of Kubernetes in bad situations", function () {
     const [secret] = kubernetes.store.list("secrets");
     expect(secret?.metadata.ownerReferences?.[0]).to.include({ kind: "Job", name: secret?.metadata.name });
     const [pid = 0] = kubernetes.pids().values();
-    const environ = await import("node:fs").then(({ readFileSync }) => readFileSync(`/proc/${pid}/environ`, "utf8"));
+    const environ = readFileSync(`/proc/${pid}/environ`, "utf8");
     const file = /WADI_RUN_TOKEN_FILE=([^\0]+)/.exec(environ)?.[1] ?? "";
     expect(statSync(file).mode & 0o777).to.equal(0o440);
     expect(environ).to.not.include(spec.runToken);
@@ -234,7 +235,6 @@ describe("scheduler of Kubernetes in bad situations", function () {
     await running(2);
     await scheduler.startWorkers({ ...sampleSpec(2), controllers: ["10.9.9.9:5116"] });
     const [pid = 0] = kubernetes.pids().values();
-    const { readFileSync } = await import("node:fs");
     const file = /WADI_CONTROLLERS_FILE=([^\0]+)/.exec(readFileSync(`/proc/${pid}/environ`, "utf8"))?.[1] ?? "";
     await eventually("the file has changed", () => (readFileSync(file, "utf8") === "10.9.9.9:5116\n" ? true : undefined));
     expect(kubernetes.pids().size).to.equal(1);
@@ -292,5 +292,40 @@ describe("scheduler of Kubernetes in bad situations", function () {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     for (let i = 0; i < 20; i++) await scheduler.view();
     expect(kubernetes.api.requests.length - before, "requests for 20 views in 1.5 s").to.be.at.most(2);
+  });
+
+  it("speaks TLS with the kubeconfig's authority, and with no other", async () => {
+    const hour = 3_600_000;
+    const [now, pair] = [Date.now(), makeKeyPair()];
+    const [authority, stranger] = [makeAuthority("ours", now - hour, now + hour), makeAuthority("theirs", now - hour, now + hour)];
+    const wish = { commonName: "api", publicKey: pair.publicKey, names: ["127.0.0.1"], notBeforeMs: now - hour, notAfterMs: now + hour };
+    const cert = issueCertificate(authority, wish);
+    await open({ tls: { key: pair.privateKey, cert, ca: authority.certificate } });
+    expect(kubernetes.address).to.match(/^https:/);
+    expect(await running(2)).to.have.length(1);
+    const path = kubernetes.kubeconfig();
+    const text = readFileSync(path, "utf8").replaceAll(
+      Buffer.from(authority.certificate).toString("base64"),
+      Buffer.from(stranger.certificate).toString("base64"),
+    );
+    writeFileSync(`${path}-wrong`, text);
+    const other = kubernetesScheduler(kubernetesSettings(`${path}-wrong`));
+    const error = await rejection(other.listWorkers(JOB), "connection-lost");
+    expect(error.message).to.match(/certificate|self-signed/);
+    await other.shutdown();
+  });
+
+  it("a kubeconfig that is not there, or a token that nobody knows, is said", async () => {
+    await open();
+    const missing = kubernetesScheduler(kubernetesSettings("/nowhere/kubeconfig"));
+    expect((await rejection(missing.listWorkers(JOB), "invalid-config")).message).to.match(
+      /the kubeconfig cannot be used: .*\/nowhere\/kubeconfig/,
+    );
+    expect((await missing.view()).link).to.equal("down");
+    await missing.shutdown();
+    const unknown = kubernetesScheduler(kubernetesSettings(kubernetes.kubeconfig("old-token")));
+    const error = await rejection(unknown.listWorkers(JOB), "permission-denied");
+    expect(error.message).to.match(/Unauthorized/);
+    await unknown.shutdown();
   });
 });

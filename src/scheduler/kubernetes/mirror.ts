@@ -44,6 +44,9 @@ export class Mirror {
   readonly pods = new Map<string, PodSeen>();
   readonly jobs = new Map<string, JobSeen>();
   readonly nodes = new Map<string, NodeSeen>();
+  /** By run: its Job and the names of its pods. */
+  readonly #jobOfRun = new Map<string, string>();
+  readonly #podsOfRun = new Map<string, Set<string>>();
   /** What was told last of a worker, so that nothing is told twice. */
   readonly #told = new Map<string, string>();
   readonly #ended = new Set<string>();
@@ -242,20 +245,33 @@ export class Mirror {
     this.#unsettled.set(keyOf(run), run);
     if (kind === "deleted") {
       this.pods.delete(name);
+      this.#forgetPod(keyOf(run), name);
       this.#tellWorker(goneWorker(pod));
       this.#told.delete(name);
       this.#ended.delete(name);
       return;
     }
     this.pods.set(name, pod);
+    const names = this.#podsOfRun.get(keyOf(run)) ?? new Set();
+    this.#podsOfRun.set(keyOf(run), names.add(name));
     const leaves = pod.metadata.deletionTimestamp;
     if (leaves !== undefined && before !== undefined && before.metadata.deletionTimestamp === undefined) this.#leaving(run, pod, leaves);
     this.#tellWorker(workerOf(pod, this.nodes.get(pod.spec.nodeName ?? "")));
   }
 
+  #forgetPod(key: string, name: string): void {
+    const names = this.#podsOfRun.get(key);
+    names?.delete(name);
+    if (names?.size === 0) this.#podsOfRun.delete(key);
+  }
+
+  #jobOf(key: string): JobSeen | undefined {
+    return this.jobs.get(this.#jobOfRun.get(key) ?? "");
+  }
+
   /** Somebody else has the pod deleted: an eviction, a taint, a hand. */
   #leaving(run: RunKey, pod: PodSeen, leavesAtMs: number): void {
-    const job = [...this.jobs.values()].find(({ metadata }) => keyOf(runOf(metadata.labels)) === keyOf(run));
+    const job = this.#jobOf(keyOf(run));
     if (this.#options.isStopping(run) || job?.metadata.deletionTimestamp !== undefined || pod.spec.nodeName === undefined) return;
     const deadlineMs = Math.max(0, leavesAtMs - this.#nowMs());
     this.#tell({ kind: "drain", node: pod.spec.nodeName, runs: [run], deadlineMs });
@@ -272,6 +288,7 @@ export class Mirror {
 
   #replaceJobs(items: readonly JobSeen[]): void {
     this.jobs.clear();
+    this.#jobOfRun.clear();
     for (const job of items) this.#jobChanged("changed", job);
   }
 
@@ -279,9 +296,12 @@ export class Mirror {
     const run = runOf(job.metadata.labels);
     if (run === undefined) return;
     this.#unsettled.set(keyOf(run), run);
-    if (kind === "changed") this.jobs.set(job.metadata.name, job);
-    else {
+    if (kind === "changed") {
+      this.jobs.set(job.metadata.name, job);
+      this.#jobOfRun.set(keyOf(run), job.metadata.name);
+    } else {
       this.jobs.delete(job.metadata.name);
+      this.#jobOfRun.delete(keyOf(run));
       this.#events.forgetJob(job.metadata.name);
     }
   }
@@ -348,8 +368,8 @@ export class Mirror {
   }
 
   #tellPlacement(key: string, run: RunKey): void {
-    const job = [...this.jobs.values()].find(({ metadata }) => keyOf(runOf(metadata.labels)) === key);
-    const pods = [...this.pods.values()].filter(({ metadata }) => keyOf(runOf(metadata.labels)) === key);
+    const job = this.#jobOf(key);
+    const pods = [...(this.#podsOfRun.get(key) ?? [])].flatMap((name) => this.pods.get(name) ?? []);
     if (this.#held.has(key)) {
       this.#unsettled.set(key, run);
       return;

@@ -3,7 +3,7 @@
  * on, and nodes whose kubelets run containers as real child processes. It has no network, no images and no file systems of containers, and
  * knows only what this repository uses; what it does, it does by the rules of Kubernetes, not by what would be convenient.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiServer } from "./api-server.ts";
@@ -55,7 +55,8 @@ export interface FakeKubernetesOptions {
   readonly restricted?: boolean;
   /** Environment of containers besides their own: what an image's base would have. */
   readonly env?: NodeJS.ProcessEnv;
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** HTTPS: what the API server shows, and the authority that has signed it. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
 }
 
 const EVERYTHING: readonly Rule[] = [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }];
@@ -140,7 +141,7 @@ export class FakeKubernetes {
     const { tls } = this.#options;
     // client-node speaks plain HTTP only to a server that need not be verified.
     const trust =
-      tls === undefined ? { "insecure-skip-tls-verify": true } : { "certificate-authority-data": Buffer.from(tls.cert).toString("base64") };
+      tls === undefined ? { "insecure-skip-tls-verify": true } : { "certificate-authority-data": Buffer.from(tls.ca).toString("base64") };
     const cluster = { server: this.address, ...trust };
     const config = {
       apiVersion: "v1",
@@ -228,6 +229,13 @@ export class FakeKubernetes {
   /** Process ids by pod name. */
   pids(): Map<string, number> {
     return new Map([...this.#kubelets.values()].flatMap((kubelet) => [...kubelet.pids()]));
+  }
+
+  /** What a pod's container has written so far. */
+  output(podName: string): string {
+    const pod = this.pod(podName);
+    const file = pod === undefined ? undefined : this.#kubelets.get(pod.spec.nodeName ?? "")?.logFile(pod);
+    return file === undefined || !existsSync(file) ? "" : readFileSync(file, "utf8");
   }
 
   /** `kubectl cordon` and `uncordon`. */
