@@ -158,8 +158,6 @@ export type NomadJobState = z.infer<typeof jobSchema>;
 export type NomadNode = z.infer<typeof nodeSchema>;
 /** A variable; without items as in lists. */
 export type NomadVariable = z.infer<typeof variableSchema>;
-/** Answer of a plan. */
-export type NomadPlan = z.infer<typeof planSchema>;
 
 function reader<T>(what: string, schema: z.ZodType<T>): (value: unknown) => T {
   return (value) => {
