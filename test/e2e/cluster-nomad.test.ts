@@ -131,10 +131,10 @@ describe("the page of the cluster on Nomad", function () {
   it("says that a machine drains, and is photographed", async () => {
     await page.goto(`${base}/cluster`);
     await page.getByText("orders-enriched", { exact: true }).waitFor();
-    nomad.drain("client-b", { deadlineMs: 600_000 });
-    await page.getByText(/Node client-b drains/).waitFor();
     await page.getByRole("button", { name: "Earlier runs of orders-enriched" }).click();
     await page.getByRole("link", { name: "run 1", exact: true }).waitFor();
+    nomad.drain("client-b", { deadlineMs: 600_000 });
+    await page.getByText(/Node client-b drains/).waitFor();
     await expectNoOverflow(page);
     if (process.env["UPDATE_SCREENSHOTS"] === "1") {
       const folder = join(ROOT, "ui", "screenshots");
