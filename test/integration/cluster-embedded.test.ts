@@ -16,7 +16,7 @@ describe("a cluster of threads", function () {
 
   it("runs a pipeline without a worker process, and goes on exactly after the end of the controller that had it", async () => {
     const folder = temporaryFolder("embedded");
-    const settings = { WADI__CONTROLLER__SCHEDULER: "embedded" };
+    const settings = { WADI__CONTROLLER__SCHEDULER: "embedded", WADI__PIPELINE__WORKER_HEARTBEAT_TIMEOUT: "4s" };
     cluster = await TestCluster.in(folder, { ...FailurePipeline.environment(folder), ...settings });
     const pipeline = new FailurePipeline(cluster, 7);
     pipeline.slow(500);
