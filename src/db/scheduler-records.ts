@@ -19,7 +19,7 @@ export async function readSchedulerRecords(db: Database, scheduler: string): Pro
   }
 }
 
-/** Remembers `record` instead of an older one. Throws `fenced` if a newer leader has written it. */
+/** Remembers `record` instead of an older one. Throws `fenced` if there is a newer leader. */
 export async function writeSchedulerRecord(
   db: Database,
   scheduler: string,
@@ -29,16 +29,17 @@ export async function writeSchedulerRecord(
   let written: { rows: readonly unknown[] };
   try {
     written = await db.raw<{ rows: readonly unknown[] }>(
-      `insert into scheduler_records (scheduler, key, record, leader_epoch) values (?, ?, ?, ?)
+      `insert into scheduler_records (scheduler, key, record, leader_epoch)
+       select ?, ?, ?, ?::bigint where not exists (select from leases where name = 'controller' and fencing_epoch > ?)
        on conflict (scheduler, key) do update set record = excluded.record, leader_epoch = excluded.leader_epoch, changed_at = now()
        where scheduler_records.leader_epoch <= excluded.leader_epoch returning key`,
-      [scheduler, key, record, leaderEpoch.toString()],
+      [scheduler, key, record, leaderEpoch.toString(), leaderEpoch.toString()],
     );
   } catch (error) {
     throw databaseError("writing the scheduler's records", error);
   }
   if (written.rows.length === 0)
-    throw externalError("fenced", "another controller leads and has written the scheduler's records", { retry: "never" });
+    throw externalError("fenced", "another controller leads and writes the scheduler's records", { retry: "never" });
 }
 
 /** Forgets `keys`, except what a newer leader has written. */
