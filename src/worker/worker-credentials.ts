@@ -39,7 +39,8 @@ export class WorkerCredentials {
   /** Who signs controllers' certificates, PEM, as of now; empty: plain text is spoken. Throws the system's error if it cannot be read. */
   controllerAuthority(): string {
     const { controllerCaFile, config } = this.#options;
-    const path = controllerCaFile ?? config["tls.ca"];
+    // In "auto" only the controller knows whether it speaks TLS, and the scheduler hands its authority over if it does.
+    const path = controllerCaFile ?? (config["tls.mode"] === "on" ? config["tls.ca"] : undefined);
     return path === undefined ? "" : readFileSync(path, "utf8");
   }
 
