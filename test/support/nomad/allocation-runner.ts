@@ -21,6 +21,7 @@ export class AllocationRunner {
   allocation: Allocation;
   #stopping = false;
   #registered = false;
+  readonly #services: string[] = [];
 
   constructor(cluster: Cluster, node: ClientNode, allocation: Allocation, folder: string, maxKillTimeoutMs: number, changed: () => void) {
     this.#cluster = cluster;
@@ -72,6 +73,11 @@ export class AllocationRunner {
     else kill();
   }
 
+  /** Ends phantom tasks by themselves. */
+  finish(code: number): void {
+    for (const runner of this.#tasks.values()) runner.finish(code);
+  }
+
   /** As when the machine dies. */
   abandon(): void {
     for (const runner of this.#tasks.values()) runner.abandon();
@@ -118,8 +124,10 @@ export class AllocationRunner {
     this.#cluster.state.commit("ServiceRegistration", (write) => {
       for (const { service, owner } of native) {
         const port = this.allocation.placement.ports.find(({ Label }) => Label === service.PortLabel);
+        const id = `_nomad-task-${this.allocation.ID}-${owner}-${service.Name}-${service.PortLabel}`;
+        this.#services.push(id);
         write.service({
-          ID: `_nomad-task-${this.allocation.ID}-${owner}-${service.Name}-${service.PortLabel}`,
+          ID: id,
           ServiceName: service.Name,
           Namespace: this.allocation.Namespace,
           NodeID: this.allocation.NodeID,
@@ -137,7 +145,7 @@ export class AllocationRunner {
   #deregister(): void {
     if (!this.#registered) return;
     this.#registered = false;
-    const mine = [...this.#cluster.state.services.values()].filter(({ AllocID }) => AllocID === this.allocation.ID);
+    const mine = this.#services.flatMap((id) => this.#cluster.state.services.get(id) ?? []);
     if (mine.length === 0) return;
     this.#cluster.state.commit("ServiceDeregistration", (write) => {
       for (const service of mine) write.removeService(service);

@@ -116,13 +116,20 @@ export function escapesClass({ LTarget, RTarget }: Constraint): boolean {
   return [LTarget, RTarget].some((target) => /^\$\{(node\.unique\.|attr\.unique\.|meta\.unique\.)/.test(target));
 }
 
+/** Classes by a node's attributes, which stay the same object while the node changes otherwise. */
+const classes = new WeakMap<object, string>();
+
 /** Nodes with the same class are alike in all that is not unique: the servers look at one of them only. */
 export function computedClass(node: ClientNode): string {
+  const known = classes.get(node.Attributes);
+  if (known !== undefined) return known;
   const plain = (map: Readonly<Record<string, string>>) =>
     Object.entries(map)
       .filter(([key]) => !key.startsWith("unique."))
       .sort();
   const drivers = Object.entries(node.Drivers).map(([name, { Detected, Healthy }]) => [name, Detected, Healthy]);
   const text = JSON.stringify([node.Datacenter, node.NodePool, node.NodeClass, plain(node.Attributes), plain(node.Meta), drivers]);
-  return `v1:${BigInt(`0x${createHash("sha256").update(text).digest("hex").slice(0, 16)}`)}`;
+  const name = `v1:${BigInt(`0x${createHash("sha256").update(text).digest("hex").slice(0, 16)}`)}`;
+  classes.set(node.Attributes, name);
+  return name;
 }

@@ -269,7 +269,7 @@ export class Evaluator {
   #requeueBlocked(): void {
     const { state } = this.#cluster;
     this.#unblock = false;
-    const blocked = [...state.evaluations.values()].filter(({ Status }) => Status === "blocked");
+    const blocked = [...state.blocked].flatMap((id) => state.evaluations.get(id) ?? []);
     if (blocked.length === 0) return;
     state.commit("EvaluationUpdated", (write) => {
       for (const evaluation of blocked.sort((left, right) => right.Priority - left.Priority || left.CreateIndex - right.CreateIndex)) {

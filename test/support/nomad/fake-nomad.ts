@@ -334,6 +334,12 @@ export class FakeNomad {
     for (const pid of this.pids(allocation)) process.kill(pid, "SIGKILL");
   }
 
+  /** Ends the phantom tasks of an allocation by themselves, with an exit code; does nothing if they have ended. */
+  endPhantom(allocation: string, exitCode: number): void {
+    const node = this.state.allocations.get(allocation)?.NodeID;
+    if (node !== undefined) this.#agents.get(node)?.endPhantom(allocation, exitCode);
+  }
+
   /** Runs an action of a task, as `nomad action` does; its output and exit code. */
   async runAction(allocation: string, task: string, action: string): Promise<{ readonly output: string; readonly code: number }> {
     const found = this.state.allocations.get(allocation);

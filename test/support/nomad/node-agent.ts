@@ -28,6 +28,7 @@ export class NodeAgent implements Agent {
   readonly #runners = new Map<string, AllocationRunner>();
   readonly #changed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #rendering: NodeJS.Timeout | undefined;
   #connected = true;
   #dead = false;
   #stopOnClient: NodeJS.Timeout[] = [];
@@ -103,8 +104,12 @@ export class NodeAgent implements Agent {
 
   /** Variables or services have changed: templates may have to be rendered. */
   dataChanged(): void {
-    if (!this.#connected) return;
-    for (const runner of this.#runners.values()) runner.dataChanged();
+    // Several changes together are one rendering.
+    this.#rendering ??= setTimeout(() => {
+      this.#rendering = undefined;
+      if (!this.#connected || this.#dead) return;
+      for (const runner of this.#runners.values()) runner.dataChanged();
+    }, 10);
   }
 
   /** The servers are out of reach; `killed`: because the machine has died, with all that ran on it. */
@@ -175,10 +180,16 @@ export class NodeAgent implements Agent {
     });
   }
 
+  /** Ends the phantom tasks of an allocation by themselves. */
+  endPhantom(allocation: string, code: number): void {
+    this.#runners.get(allocation)?.finish(code);
+  }
+
   /** Ends everything at once. */
   close(): void {
     this.#dead = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#rendering);
     for (const timer of this.#stopOnClient) clearTimeout(timer);
     for (const runner of this.#runners.values()) runner.abandon();
   }

@@ -4,9 +4,10 @@
  */
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type Cluster, resourcesOf } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { computedClass, constraintName, escapesClass, meets, resolveTarget } from "./constraints.ts";
 import type { Allocation, AllocationMetric, ClientNode, Constraint, Job, PlacedPort, Placement, TaskGroup } from "./records.ts";
+import { holders, sumUsage, type Usage, usageOf } from "./usage.ts";
 
 /** Range of dynamic ports. */
 export const DYNAMIC_PORTS = { first: 20_000, last: 32_000 };
@@ -77,7 +78,10 @@ export class Placer {
   readonly #cluster: Cluster;
   readonly #job: Job;
   readonly #nodes: readonly ClientNode[];
-  readonly #allocations = new Map<string, Allocation[]>();
+  readonly #usages = new Map<string, Usage>();
+  readonly #touched = new Set<string>();
+  readonly #refusals = new Map<string, string | undefined>();
+  #peersNow: readonly Allocation[] = [];
   readonly #added: Allocation[] = [];
   readonly #removed = new Set<string>();
   #inUse: Set<number> | undefined;
@@ -95,25 +99,29 @@ export class Placer {
   /** Takes an allocation that will be stopped out of the reckoning. */
   release(allocation: Allocation): void {
     this.#removed.add(allocation.ID);
+    this.#touch(allocation.NodeID);
   }
 
   /** Counts an allocation that was placed in this pass. */
   add(allocation: Allocation): void {
     this.#added.push(allocation);
-    this.#allocations.delete(allocation.NodeID);
+    this.#touch(allocation.NodeID);
   }
 
-  #on(node: ClientNode): Allocation[] {
-    const known = this.#allocations.get(node.ID);
+  #touch(node: string): void {
+    this.#touched.add(node);
+    this.#usages.delete(node);
+  }
+
+  /** What is held on a node, with what this pass has added and released. */
+  #usage({ ID }: ClientNode): Usage {
+    if (!this.#touched.has(ID)) return usageOf(this.#cluster.state, ID);
+    const known = this.#usages.get(ID);
     if (known !== undefined) return known;
-    const stored = this.#cluster.state.allocationsOfNode(node.ID).filter((one) => {
-      const over = one.ClientStatus === "complete" || one.ClientStatus === "failed" || one.ClientStatus === "lost";
-      // The servers free what a stopped allocation holds only when its client says that it has ended, from 1.8 on also for the scheduler.
-      return !over && !this.#removed.has(one.ID);
-    });
-    const all = [...stored, ...this.#added.filter(({ NodeID }) => NodeID === node.ID)];
-    this.#allocations.set(node.ID, all);
-    return all;
+    const held = holders(this.#cluster.state, ID).filter((one) => !this.#removed.has(one.ID));
+    const usage = sumUsage([...held, ...this.#added.filter(({ NodeID }) => NodeID === ID)]);
+    this.#usages.set(ID, usage);
+    return usage;
   }
 
   /** Allocations of this job's group that are or will be on any node. */
@@ -137,6 +145,7 @@ export class Placer {
       nodesExhausted: 0,
     };
     const need = needOf(group);
+    this.#peersNow = this.#peers(group);
     const classes = new Map<string, string | undefined>();
     const candidates: { node: ClientNode; placement: Placement; score: number; scores: Record<string, number> }[] = [];
     for (const node of this.#nodes) {
@@ -230,15 +239,17 @@ export class Placer {
     if (!escaped && classes.has(kind)) {
       if (classes.get(kind) !== undefined) return "computed class ineligible";
     } else {
-      const refusal = refusalByClass(this.#job, group, node);
+      const key = `${group.Name} ${escaped ? node.ID : kind}`;
+      if (!this.#refusals.has(key)) this.#refusals.set(key, refusalByClass(this.#job, group, node));
+      const refusal = this.#refusals.get(key);
       classes.set(kind, refusal);
       if (refusal !== undefined) return refusal;
     }
-    return this.#refusalByPeers(group, node, all);
+    return this.#refusalByPeers(node, all);
   }
 
-  #refusalByPeers(group: TaskGroup, node: ClientNode, constraints: readonly Constraint[]): string | undefined {
-    const peers = this.#peers(group);
+  #refusalByPeers(node: ClientNode, constraints: readonly Constraint[]): string | undefined {
+    const peers = this.#peersNow;
     for (const constraint of constraints) {
       if (constraint.Operand === "distinct_hosts" && constraint.RTarget !== "false" && peers.some(({ NodeID }) => NodeID === node.ID)) {
         return "distinct_hosts";
@@ -260,15 +271,14 @@ export class Placer {
   #fit(group: TaskGroup, node: ClientNode, need: Need): Placement | string {
     const ports = this.#ports(group, node);
     if (typeof ports === "string") return ports;
-    const there = this.#on(node).map(resourcesOf);
+    const there = this.#usage(node);
     const perCore = Math.floor(node.CpuShares / node.CpuCores);
-    const takenCores = new Set(there.flatMap(({ cores }) => cores));
-    const freeCores = Array.from({ length: node.CpuCores }, (_, index) => index).filter((core) => !takenCores.has(core));
+    const freeCores = Array.from({ length: node.CpuCores }, (_, index) => index).filter((core) => !there.cores.has(core));
     if (need.cores > freeCores.length) return "cores";
     const cpu = need.cpu + need.cores * perCore;
-    if (there.reduce((sum, one) => sum + one.cpu, 0) + cpu > node.CpuShares) return "cpu";
-    if (there.reduce((sum, one) => sum + one.memoryMb, 0) + need.memoryMb > node.MemoryMB) return "memory";
-    if (there.reduce((sum, one) => sum + one.diskMb, 0) + need.diskMb > node.DiskMB) return "disk";
+    if (there.cpu + cpu > node.CpuShares) return "cpu";
+    if (there.memoryMb + need.memoryMb > node.MemoryMB) return "memory";
+    if (there.diskMb + need.diskMb > node.DiskMB) return "disk";
     const cores: Record<string, readonly number[]> = {};
     const cpuShares: Record<string, number> = {};
     for (const { Name, Resources } of group.Tasks) {
@@ -282,45 +292,42 @@ export class Placer {
     const { phantom } = this.#cluster.options;
     // Phantom tasks listen nowhere, so that ports count per node as on different machines; real tasks of all nodes share this machine.
     const neighbours = phantom ? [node] : [...this.#cluster.state.nodes.values()].filter(({ Address }) => Address === node.Address);
-    const used = new Set(
-      neighbours.flatMap((one) => [
-        ...one.ReservedPorts,
-        ...this.#on(one).flatMap(({ placement }) => placement.ports.map(({ Value }) => Value)),
-      ]),
-    );
+    const mine = new Set<number>();
+    const taken = (port: number) =>
+      mine.has(port) || neighbours.some((one) => one.ReservedPorts.includes(port) || this.#usage(one).ports.has(port));
     const placed: PlacedPort[] = [];
     for (const { DynamicPorts, ReservedPorts } of group.Networks ?? []) {
       for (const { Label, Value, To } of ReservedPorts ?? []) {
-        if (used.has(Value)) return `network: reserved port collision ${Label}=${Value}`;
-        used.add(Value);
+        if (taken(Value)) return `network: reserved port collision ${Label}=${Value}`;
+        mine.add(Value);
         placed.push({ Label, Value, To, HostIP: node.Address });
       }
       for (const { Label, To } of DynamicPorts ?? []) {
-        const value = this.#freePort(used);
+        const value = this.#freePort(taken);
         if (value === undefined) return "network: dynamic port selection failed";
-        used.add(value);
+        mine.add(value);
         placed.push({ Label, Value: value, To, HostIP: node.Address });
       }
     }
     return placed;
   }
 
-  #freePort(used: ReadonlySet<number>): number | undefined {
+  #freePort(taken: (port: number) => boolean): number | undefined {
     if (!this.#cluster.options.phantom) this.#inUse ??= portsInUse();
     for (let attempt = 0; attempt < 20_000; attempt += 1) {
       const port = randomInt(DYNAMIC_PORTS.first, DYNAMIC_PORTS.last + 1);
-      if (!used.has(port) && !this.#inUse?.has(port)) return port;
+      if (!taken(port) && !this.#inUse?.has(port)) return port;
     }
     return undefined;
   }
 
   #scores(group: TaskGroup, node: ClientNode, need: Need, avoid: string | undefined): Record<string, number> {
-    const there = this.#on(node).map(resourcesOf);
-    const freeCpu = 1 - (there.reduce((sum, one) => sum + one.cpu, 0) + need.cpu) / node.CpuShares;
-    const freeMemory = 1 - (there.reduce((sum, one) => sum + one.memoryMb, 0) + need.memoryMb) / node.MemoryMB;
+    const there = this.#usage(node);
+    const freeCpu = 1 - (there.cpu + need.cpu) / node.CpuShares;
+    const freeMemory = 1 - (there.memoryMb + need.memoryMb) / node.MemoryMB;
     const total = 10 ** freeCpu + 10 ** freeMemory;
     const raw = this.#cluster.state.configuration.SchedulerAlgorithm === "spread" ? total - 2 : 20 - total;
-    const peers = this.#peers(group);
+    const peers = this.#peersNow;
     const collisions = peers.filter(({ NodeID }) => NodeID === node.ID).length;
     const scores: Record<string, number> = { binpack: Math.min(18, Math.max(0, raw)) / 18 };
     if (collisions > 0) scores["job-anti-affinity"] = -(collisions + 1) / Math.max(1, group.Count);

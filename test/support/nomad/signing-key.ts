@@ -10,9 +10,15 @@ export interface SigningKey {
   readonly jwk: Readonly<Record<string, unknown>>;
 }
 
-/** A new key. */
+/** Making an RSA key takes long: one per process, under another id in each cluster and after each rotation, so that nobody takes it for the same. */
+const made = new Map<string, KeyObject>();
+
+/** A key with an id of its own. */
 export function makeSigningKey(algorithm: "RS256" | "EdDSA"): SigningKey {
-  const { privateKey } = algorithm === "RS256" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
+  const privateKey =
+    made.get(algorithm) ??
+    (algorithm === "RS256" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519")).privateKey;
+  made.set(algorithm, privateKey);
   const id = randomUUID();
   const published = createPublicKey(privateKey).export({ format: "jwk" });
   return { id, algorithm, privateKey, jwk: { use: "sig", kty: published.kty, kid: id, alg: algorithm, ...published } };

@@ -264,6 +264,9 @@ export class State {
   readonly #observers = new Set<(batch: EventBatch, tables: ReadonlySet<Table>) => void>();
   readonly #allocationsOfNode = new Map<string, Set<string>>();
   readonly #allocationsOfJob = new Map<string, Set<string>>();
+  readonly #stamps = new Map<string, number>();
+  /** Ids of evaluations that wait for capacity. */
+  readonly blocked = new Set<string>();
   readonly #evaluationsOfJob = new Map<string, Set<string>>();
 
   /** Wall milliseconds by the cluster's clock. */
@@ -336,8 +339,14 @@ export class State {
     this.wakeAll();
   }
 
+  /** A number that is another one after every change of a node's allocations. */
+  stampOfNode(node: string): number {
+    return this.#stamps.get(node) ?? 0;
+  }
+
   /** Keeps an allocation and finds it by node and job. */
   putAllocation(allocation: Allocation): void {
+    this.#stamps.set(allocation.NodeID, this.stampOfNode(allocation.NodeID) + 1);
     this.allocations.set(allocation.ID, allocation);
     remember(this.#allocationsOfNode, allocation.NodeID, allocation.ID);
     remember(this.#allocationsOfJob, jobKey(allocation.Namespace, allocation.JobID), allocation.ID);
@@ -346,6 +355,7 @@ export class State {
   /** Forgets an allocation. */
   dropAllocation({ ID, NodeID, Namespace, JobID }: Allocation): void {
     this.allocations.delete(ID);
+    this.#stamps.set(NodeID, this.stampOfNode(NodeID) + 1);
     this.#allocationsOfNode.get(NodeID)?.delete(ID);
     this.#allocationsOfJob.get(jobKey(Namespace, JobID))?.delete(ID);
   }
@@ -353,6 +363,8 @@ export class State {
   /** Keeps an evaluation and finds it by job. */
   putEvaluation(evaluation: Evaluation): void {
     this.evaluations.set(evaluation.ID, evaluation);
+    if (evaluation.Status === "blocked") this.blocked.add(evaluation.ID);
+    else this.blocked.delete(evaluation.ID);
     remember(this.#evaluationsOfJob, jobKey(evaluation.Namespace, evaluation.JobID), evaluation.ID);
   }
 

@@ -23,6 +23,8 @@ export interface RunningTask {
   signal(name: string): void;
   /** Ends the whole group at once. */
   kill(): void;
+  /** Ends a phantom by itself with an exit code; does nothing to a process. */
+  finish(code: number): void;
 }
 
 /** What to start. */
@@ -85,6 +87,7 @@ export async function startProcess(command: TaskCommand, logs: Readonly<Record<"
       if (child.exitCode === null && child.signalCode === null) child.kill(name as NodeJS.Signals);
     },
     kill: () => killGroup(child.pid),
+    finish: () => undefined,
   };
 }
 
@@ -95,5 +98,11 @@ export function startPhantom(): RunningTask {
     finish = resolve;
   });
   const stop = (name: string) => finish({ code: 128 + signalNumber(name), signal: signalNumber(name), outOfMemory: false });
-  return { pid: undefined, exited, signal: stop, kill: () => stop("SIGKILL") };
+  return {
+    pid: undefined,
+    exited,
+    signal: stop,
+    kill: () => stop("SIGKILL"),
+    finish: (code) => finish({ code, signal: 0, outOfMemory: false }),
+  };
 }

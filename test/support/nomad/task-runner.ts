@@ -127,7 +127,7 @@ export class TaskRunner {
     try {
       await this.#setUp();
       if (this.#killed) return undefined;
-      if (this.#stuck()) await this.#wait();
+      while (this.#stuck() && !this.#killed) await this.#wait();
       if (this.#killed) return undefined;
       const exit = await this.#start();
       return exit.code === 0 && !exit.outOfMemory ? undefined : { recoverable: true };
@@ -338,6 +338,11 @@ export class TaskRunner {
   restart(): void {
     this.#restartWanted = true;
     if (this.#running !== undefined) this.#terminate();
+  }
+
+  /** Ends a phantom by itself with an exit code. */
+  finish(code: number): void {
+    this.#running?.finish(code);
   }
 
   /** Sends a signal to the process. */
