@@ -209,10 +209,11 @@ export class NomadScheduler implements Scheduler {
   }
 
   async view(): Promise<SchedulerView> {
-    if (this.#watching === undefined) await this.#watch.sync().catch(() => undefined);
+    const unwatched = this.#watching === undefined;
+    const failure = unwatched ? await this.#watch.sync().then(() => "", messageOf) : "";
     const { link, trouble, syncedAtMs } = this.#watch;
-    const unwatched = this.#watching === undefined && syncedAtMs !== undefined;
-    return await this.#show.view({ link: unwatched ? "polling" : link, trouble: unwatched ? "" : trouble, syncedAtMs });
+    if (!unwatched) return await this.#show.view({ link, trouble, syncedAtMs });
+    return await this.#show.view({ link: failure === "" ? "polling" : "down", trouble: failure, syncedAtMs });
   }
 
   /** Requests made of Nomad so far. */
@@ -314,6 +315,10 @@ export interface IdentityParts {
   readonly fetchKeys: () => Promise<unknown>;
   readonly isJobOf: (run: RunKey, jobId: string) => boolean;
   readonly placed: (run: RunKey, handle: string) => Promise<boolean | undefined>;
+}
+
+function messageOf(thrown: unknown): string {
+  return toAppError(thrown).message;
 }
 
 function keyOf({ job, run, fence }: RunKey): RunKey {
