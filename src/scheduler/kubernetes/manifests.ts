@@ -226,6 +226,7 @@ function environment(): NonNullable<V1Container["env"]> {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   return [
     { name: "HOME", value: "/var/lib/wadi" },
+    { name: "TMPDIR", value: "/var/lib/wadi" },
     field("WADI__HOSTNAME", "status.podIP"),
     field("WADI__CONTROLLER__BIND_ADDRESS", "status.podIP"),
     ...Object.entries(SECRET_KEYS).map(([key, name]) => ({ name, valueFrom: { secretKeyRef: { name: SECRET_NAME, key } } })),

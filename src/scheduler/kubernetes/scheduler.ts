@@ -80,9 +80,7 @@ export class KubernetesScheduler implements Scheduler {
   async #start(spec: RunSpec): Promise<StartOutcome> {
     const namespace = await this.#options.client.namespace();
     const run = renderRun(spec, this.#options.settings, namespace);
-    const known = await this.#fences.read(spec.job);
-    const isNew = known === undefined || known.fence < spec.fence;
-    const refused = isNew && this.#options.settings["kubernetes.preflight"] ? await this.#notEnough(run, spec) : undefined;
+    const refused = this.#options.settings["kubernetes.preflight"] ? await this.#refuseForRoom(run, spec) : undefined;
     if (refused !== undefined) return refused;
     const record = await this.#fences.take(spec, run.specHash, run.workers);
     const accepted: StartOutcome = { kind: "accepted", workers: record.workers };
@@ -283,7 +281,10 @@ export class KubernetesScheduler implements Scheduler {
     if (!answer.ok && answer.status.code !== 404) throw refusal(answer.status, `deleting ${path}`);
   }
 
-  async #notEnough(run: RenderedRun, key: RunKey): Promise<StartOutcome | undefined> {
+  /** A run that was started before is not looked at again. */
+  async #refuseForRoom(run: RenderedRun, key: RunKey): Promise<StartOutcome | undefined> {
+    const known = await this.#fences.read(key.job);
+    if (known !== undefined && known.fence >= key.fence) return undefined;
     const { fits } = await this.#room(run, key);
     if (fits >= run.workers) return undefined;
     return { kind: "not-enough-slots", needed: run.workers * run.slotsPerWorker, available: fits * run.slotsPerWorker };

@@ -199,8 +199,9 @@ function renderEnvironment(spec: RunSpec, settings: Config, slots: number): V1En
   const field = (name: string, fieldPath: string): V1EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const plain: Record<string, string> = {
     ...settings["kubernetes.worker.env"],
-    ...spec.environment,
+    ...literal(spec.environment),
     HOME: SCRATCH_FOLDER,
+    TMPDIR: SCRATCH_FOLDER,
     WADI_PIPELINE_ID: spec.pipeline,
     WADI_JOB_ID: spec.job,
     WADI_RUN_ID: spec.run,
@@ -222,6 +223,11 @@ function renderEnvironment(spec: RunSpec, settings: Config, slots: number): V1En
     field("WADI__WORKER__BIND_ADDRESS", "status.podIP"),
     ...spec.secrets.map(({ variable, reference }) => secretVariable(variable, reference)),
   ];
+}
+
+/** As they are: Kubernetes would put other variables in the place of `$(NAME)`. */
+function literal(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, value.replaceAll("$(", "$$$(")]));
 }
 
 function secretVariable(name: string, reference: string): V1EnvVar {

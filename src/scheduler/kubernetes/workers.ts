@@ -16,7 +16,7 @@ export function workerOf(pod: PodSeen, node: NodeSeen | undefined): WorkerView |
   const base = {
     ...run,
     handle: pod.metadata.name,
-    worker: undefined,
+    worker: workerIdOf(pod.metadata.name),
     slots: slotsOf(pod.metadata.annotations),
     node: pod.spec.nodeName,
     link: undefined,

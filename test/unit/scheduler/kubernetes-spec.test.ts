@@ -121,6 +121,11 @@ describe("a run in Kubernetes", () => {
     expect(containerOf(job)?.env).to.deep.include({ name: "AWS_REGION", value: "eu-central-1" });
   });
 
+  it("hands variables over as they are, whatever they look like to Kubernetes", () => {
+    const environment = { A: "$(HOME) costs $5" };
+    expect(containerOf(render({ ...sampleSpec(1), environment }).job)?.env).to.deep.include({ name: "A", value: "$$(HOME) costs $5" });
+  });
+
   it("takes a pipeline's overlay within the allowed paths and refuses the rest", () => {
     const overlay = (kubernetes: object) => () => render({ ...sampleSpec(2), overrides: { kubernetes } }).job;
     const resources = { requests: { "nvidia.com/gpu": "1" }, limits: { "nvidia.com/gpu": "1" } };
