@@ -63,7 +63,7 @@ export function viewRun(run: SchedulerRunRecord): z.input<typeof schedulerRunSha
     pipeline_name: run.pipelineName,
     preview: run.preview,
     current: run.current,
-    state: run.current ? stateName(run.jobState) : "Over",
+    state: run.current ? stateName(run.jobState) : run.next ? "Next" : "Over",
     name: run.name,
     status: run.status,
     workers: run.workers,

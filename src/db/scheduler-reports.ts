@@ -91,6 +91,8 @@ export interface SchedulerRunRecord {
   readonly preview: boolean;
   /** Whether it is the job's newest run. */
   readonly current: boolean;
+  /** Whether it comes up beside the job's newest run and is to replace it. */
+  readonly next: boolean;
   /** Of the job. */
   readonly jobState: string;
   readonly name: string;
@@ -118,6 +120,7 @@ interface RunColumns {
   readonly pipeline_name: string;
   readonly preview: boolean;
   readonly current: boolean;
+  readonly next: boolean;
   readonly job_state: string;
   readonly name: string;
   readonly workers: number;
@@ -138,7 +141,7 @@ interface RunColumns {
 }
 
 /** The job's own "waits for capacity" counts where the outside system was not even asked for a place. */
-const RUN_COLUMNS = `r.id, r.job_id, r.run_id, r.run_fence, j.pipeline_id, p.name as pipeline_name, p.preview, r.run_fence = j.run_fence as current,
+const RUN_COLUMNS = `r.id, r.job_id, r.run_id, r.run_fence, j.pipeline_id, p.name as pipeline_name, p.preview, r.run_fence = j.run_fence as current, r.run_fence > j.run_fence as next,
   j.state as job_state, r.name, r.workers, r.status, ${microsOf("r.submitted_at")} as submitted_us, ${microsOf("r.seen_at")} as seen_us,
   ${microsOf("r.gone_at")} as gone_us, r.link,
   case when waits.slots and r.missing = 0 then greatest(r.workers - coalesce(w.placed, 0), 1) else r.missing end as missing,
@@ -174,6 +177,7 @@ function runOf(row: RunColumns): SchedulerRunRecord {
     pipelineName: row.pipeline_name,
     preview: row.preview,
     current: row.current,
+    next: row.next,
     jobState: row.job_state,
     name: row.name,
     workers: row.workers,

@@ -40,7 +40,9 @@ const runFields = {
   pipeline_name: z.string(),
   preview: z.boolean(),
   current: z.boolean().meta({ description: "whether it is the job's newest run" }),
-  state: z.string().meta({ description: "of the job for its newest run, else Over" }),
+  state: z
+    .string()
+    .meta({ description: "of the job for its newest run; Next: it comes up beside that one and is to replace it; else Over" }),
   name: z.string().meta({ description: "the outside system's name for it" }),
   status: z.string().meta({ description: "in the outside system's words; empty: it was not seen" }),
   workers: count.meta({ description: "asked for" }),

@@ -604,7 +604,7 @@ export interface SchedulerRun {
   readonly preview: boolean;
   /** whether it is the job's newest run */
   readonly current: boolean;
-  /** of the job for its newest run, else Over */
+  /** of the job for its newest run; Next: it comes up beside that one and is to replace it; else Over */
   readonly state: string;
   /** the outside system's name for it */
   readonly name: string;
@@ -648,7 +648,7 @@ export interface SchedulerRunDetail {
   readonly preview: boolean;
   /** whether it is the job's newest run */
   readonly current: boolean;
-  /** of the job for its newest run, else Over */
+  /** of the job for its newest run; Next: it comes up beside that one and is to replace it; else Over */
   readonly state: string;
   /** the outside system's name for it */
   readonly name: string;

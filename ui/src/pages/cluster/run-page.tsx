@@ -91,7 +91,7 @@ function RunHead({ run, scheduler }: { readonly run: SchedulerRunDetail; readonl
         <h1>
           {run.pipeline_name} <span class="muted num">run {run.run_id}</span>
         </h1>
-        {run.current ? <StateBadge state={run.state} /> : <span class="muted">over</span>}
+        {run.current ? <StateBadge state={run.state} /> : <span class="muted">{run.state === "Next" ? "comes up" : "over"}</span>}
         <div class="actions">
           <ButtonLink to={paths.pipeline(run.pipeline_id)} icon="pipelines">
             Pipeline
@@ -100,7 +100,7 @@ function RunHead({ run, scheduler }: { readonly run: SchedulerRunDetail; readonl
       </div>
       <section class="card status-card" aria-label="Run">
         <div class="status-main">
-          <WorkerSquares counts={run} over={!run.current || run.gone_at !== null} />
+          <WorkerSquares counts={run} over={run.state === "Over" || run.gone_at !== null} />
           {run.name !== "" && <CopyText text={run.name} what="run's name" link={run.link} />}
         </div>
         <dl class="status-facts">

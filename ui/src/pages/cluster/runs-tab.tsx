@@ -101,7 +101,7 @@ function columnsFor(scheduler: string | undefined): readonly Column[] {
   ];
 }
 
-/** The newest run, and the earlier ones once they are unfolded. */
+/** The newest run, and the others once they are unfolded: earlier ones, and the next while it comes up. */
 function PipelineRuns({ run }: { readonly run: SchedulerRun }) {
   const [open, setOpen] = useState(false);
   return (
@@ -150,7 +150,7 @@ function RunCells({ run }: { readonly run: SchedulerRun }) {
   return (
     <>
       <td>
-        <WorkerSquares counts={run} over={!run.current || run.gone_at !== null} />
+        <WorkerSquares counts={run} over={run.state === "Over" || run.gone_at !== null} />
       </td>
       <td class="hide-phone run-outside">
         {run.name === "" ? <span class="faint">–</span> : <CopyText text={run.name} what="name" link={run.link} />}
@@ -173,7 +173,7 @@ function RunCells({ run }: { readonly run: SchedulerRun }) {
 
 function EarlierRuns({ run }: { readonly run: SchedulerRun }) {
   const { data } = usePolled<Page<SchedulerRun>>(`/scheduler/runs?job_id=${encodeURIComponent(run.job_id)}&limit=50`, 0);
-  const earlier = data?.data.filter((other) => other.run_id < run.run_id);
+  const earlier = data?.data.filter((other) => other.run_id !== run.run_id);
   if (earlier === undefined || earlier.length === 0) {
     return (
       <tr class="run-history">
@@ -192,7 +192,7 @@ function EarlierRuns({ run }: { readonly run: SchedulerRun }) {
               run {old.run_id}
             </Link>
           </td>
-          <td class="muted small">over</td>
+          <td class="muted small">{old.state === "Next" ? "comes up" : "over"}</td>
           <RunCells run={old} />
         </tr>
       ))}
