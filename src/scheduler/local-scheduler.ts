@@ -337,10 +337,11 @@ export class LocalScheduler implements Scheduler {
       state: "ready",
       drainDeadlineMs: undefined,
       cpu: { total: cpus().length * 1_000, used: used * 1_000 },
-      memory: { total: totalmem(), used: 0 },
+      // Nobody reserves memory here: what is used is not known.
+      memory: undefined,
       slots: { total: this.#options.slots, used },
       release: "",
-      attributes: {},
+      attributes: { memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB` },
       link: undefined,
     };
   }

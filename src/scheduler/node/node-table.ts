@@ -86,10 +86,10 @@ export class NodeTable {
   }
 
   /** For people; `used`: slots of a node that workers have. `wallMs` is the wall time of `nowMs`. */
-  views(used: (node: string) => number, nowMs: number, wallMs: number): readonly NodeView[] {
+  views(used: ReadonlyMap<string, number>, nowMs: number, wallMs: number): readonly NodeView[] {
     return this.all.map(({ record, lost, draining, drainByMs, heardMs, artifacts }): NodeView => {
       const { id, name, address, slots, memoryBytes, processors, release } = record;
-      const taken = used(id);
+      const taken = used.get(id) ?? 0;
       const silentMs = Math.round(nowMs - heardMs);
       return {
         id,
@@ -100,10 +100,15 @@ export class NodeTable {
         state: lost ? "lost" : draining ? "draining" : "ready",
         drainDeadlineMs: drainByMs === undefined ? undefined : Math.round(wallMs + drainByMs - nowMs),
         cpu: { total: processors * 1_000, used: taken * 1_000 },
-        memory: { total: memoryBytes, used: 0 },
+        // Nobody reserves memory here: what is used is not known.
+        memory: undefined,
         slots: { total: slots, used: taken },
         release,
-        attributes: { artifacts: String(artifacts.size), ...(lost ? { silent: `${Math.round(silentMs / 1_000)} s` } : {}) },
+        attributes: {
+          artifacts: String(artifacts.size),
+          memory: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+          ...(lost ? { silent: `${Math.round(silentMs / 1_000)} s` } : {}),
+        },
         link: undefined,
       };
     });

@@ -57,9 +57,17 @@ export class RunBook {
     return undefined;
   }
 
-  /** Slots of a node that living workers have. */
-  used(node: string): number {
-    return this.living().reduce((sum, { worker }) => sum + (worker.node === node ? worker.slots : 0), 0);
+  /** Slots that living workers have, by node. */
+  usedSlots(): ReadonlyMap<string, number> {
+    const used = new Map<string, number>();
+    for (const { runs } of this.#jobs.values()) {
+      for (const { workers } of runs) {
+        for (const { node, slots, exit } of workers) {
+          if (exit === undefined && node !== undefined) used.set(node, (used.get(node) ?? 0) + slots);
+        }
+      }
+    }
+    return used;
   }
 
   /** Keeps `job` instead of what was known of it; undefined: forgets it again, as if it had never been written. */

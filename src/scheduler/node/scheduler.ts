@@ -136,7 +136,7 @@ export class NodeScheduler implements Scheduler, NodeRegistryHandler {
 
   async view(): Promise<SchedulerView> {
     this.#check();
-    const nodes = this.#nodes.views((node) => this.#book.used(node), this.#options.clock.elapsedMs(), this.#nowMs());
+    const nodes = this.#nodes.views(this.#book.usedSlots(), this.#options.clock.elapsedMs(), this.#nowMs());
     return {
       scheduler: this.name,
       link: this.#trouble === "" ? "live" : "down",
@@ -282,9 +282,10 @@ export class NodeScheduler implements Scheduler, NodeRegistryHandler {
   }
 
   #offers(artifact: string) {
+    const used = this.#book.usedSlots();
     return this.#nodes.ready.map(({ record, artifacts }) => ({
       node: record.id,
-      free: Math.max(0, record.slots - this.#book.used(record.id)),
+      free: Math.max(0, record.slots - (used.get(record.id) ?? 0)),
       hasArtifact: artifacts.has(artifact),
     }));
   }
