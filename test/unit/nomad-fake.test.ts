@@ -1,4 +1,7 @@
 /** The fake Nomad's own promises that a real one cannot be asked for in a test: lost nodes, drains, faults, tokens, the event ring. */
+import { readFileSync } from "node:fs";
+import { get } from "node:http";
+import { join } from "node:path";
 import { expect } from "chai";
 import { eventually } from "../support/eventually.ts";
 import { BehaviourClient } from "../support/nomad/behaviour-client.ts";
@@ -426,10 +429,65 @@ describe("fake Nomad", () => {
     await start({ phantom: false, acl: true });
     const identity = { Name: "default", Env: true, File: true };
     const action = { Name: "show", Command: "/bin/sh", Args: ["-c", "echo $NOMAD_ALLOC_ID"] };
+    await client.json("PUT", "/v1/var/nomad/jobs/job", { Items: { a: "1" } });
+    await client.json("PUT", "/v1/var/nomad/jobs/other", { Items: { a: "1" } });
     await register(batchJob("job", {}, { Actions: [action], Identity: identity }));
     await shows("job", ["client-1 running run"]);
     const id = fake.allocations("job")[0]?.ID ?? "";
     expect(await fake.runAction(id, "worker", "show")).to.deep.equal({ output: `${id}\n`, code: 0 });
+    const secrets = join(fake.folder, "client-1", "alloc", id, "worker", "secrets");
+    const token = readFileSync(join(secrets, "nomad_token"), "utf8");
+    const ask = async (path: string, headers: Readonly<Record<string, string>>) =>
+      await new Promise<number>((resolve, reject) => {
+        const request = get({ socketPath: join(secrets, "api.sock"), path, headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+        request.on("error", reject);
+      });
+    expect(await ask("/v1/services", {})).to.equal(401);
+    expect(await ask("/v1/services", { authorization: "Bearer a.b.c" })).to.equal(403);
+    expect(await ask("/v1/services", { authorization: `Bearer ${token}` })).to.equal(200);
+    expect(await ask("/v1/var/nomad/jobs/job", { "x-nomad-token": token })).to.equal(200);
+    expect(await ask("/v1/var/nomad/jobs/other", { "x-nomad-token": token })).to.equal(403);
+    expect(await ask("/v1/jobs", { "x-nomad-token": token })).to.equal(403);
+    fake.addWorkloadPolicy('namespace "default" { capabilities = ["list-jobs"] }', "default", "job");
+    expect(await ask("/v1/jobs", { "x-nomad-token": token })).to.equal(200);
     expect(fake.notes).to.deep.equal([]);
+  });
+
+  it("deploys services, checks what they say, and ends phantoms by themselves", async () => {
+    await start({ phantom: false });
+    const checks = [
+      { Type: "tcp", Name: "up", Interval: SECOND, Timeout: SECOND },
+      { Type: "http", Name: "well", Path: "/", Interval: SECOND, Timeout: SECOND },
+    ];
+    const program =
+      "require('http').createServer((q, s) => s.writeHead(503).end('no')).listen(Number(process.env.NOMAD_PORT_http), '127.0.0.1')";
+    const group = {
+      Networks: [{ DynamicPorts: [{ Label: "http" }] }],
+      Services: [{ Name: "api", Provider: "nomad", PortLabel: "http", Checks: checks }],
+    };
+    await register({ ...batchJob("api", group, { Config: { command: process.execPath, args: ["-e", program] } }), Type: "service" });
+    await shows("api", ["client-1 running run"]);
+    const [deployment] = await client.json<{ ID: string; Status: string }[]>("GET", "/v1/job/api/deployments");
+    expect(deployment).to.include({ Status: "successful" });
+    expect(fake.allocations("api")[0]).to.deep.include({ DeploymentID: deployment?.ID });
+    await eventually("checked", async () => {
+      const path = `/v1/allocation/${fake.allocations("api")[0]?.ID}/checks`;
+      const found = await client.json<Record<string, { Check: string; Status: string; StatusCode: number }>>("GET", path);
+      const states = Object.values(found).map(({ Check, Status, StatusCode }) => `${Check} ${Status} ${StatusCode}`);
+      return states.includes("up success 0") && states.includes("well failure 503") ? true : undefined;
+    });
+    await fake.stop();
+    await start();
+    await register(batchJob("job", { Count: 2 }));
+    await shows("job", ["client-1 running run", "client-1 running run"]);
+    const [first, second] = fake.allocations("job");
+    fake.endPhantom(first?.ID ?? "", 0);
+    fake.endPhantom(second?.ID ?? "", 3);
+    await shows("job", ["client-1 complete run", "client-1 failed run"]);
+    fake.endPhantom(first?.ID ?? "", 1);
+    await shows("job", ["client-1 complete run", "client-1 failed run"]);
   });
 });

@@ -1,4 +1,5 @@
 /** Routes of allocations, evaluations, deployments, services, and of what a client does with an allocation: restart, signal, statistics. */
+import { checksOf } from "./checks.ts";
 import type { Agent, Cluster } from "./cluster.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { type Exchange, HttpError } from "./exchange.ts";
@@ -82,7 +83,7 @@ export class AllocationRoutes {
     const { state } = this.#cluster;
     const services = [...state.services.values()].filter(({ AllocID }) => AllocID === allocation.ID);
     if (exchange.part(1) === "services") exchange.send(services, state.tableIndex("services"));
-    else exchange.send({}, state.index);
+    else exchange.send(await checksOf(this.#cluster, allocation), state.index);
   };
 
   #find(id: string): Allocation {

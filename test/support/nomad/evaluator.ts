@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { atLeast, type Cluster } from "./cluster.ts";
+import { cancelDeployments, deploymentFor } from "./deployments.ts";
 import { Placer } from "./placement.ts";
 import { type GroupDecisions, reconcileGroup, type StopDecision, stopAll } from "./reconcile.ts";
 import type { Allocation, AllocationMetric, DesiredUpdates, Evaluation, Job, RescheduleEvent } from "./records.ts";
@@ -317,7 +318,11 @@ export class Evaluator {
       const stored = state.allocations.get(previous);
       if (stored !== undefined) write.allocation({ ...stored, NextAllocation: next });
     }
-    for (const allocation of outcome.placed) write.allocation(allocation);
+    const job = state.jobs.get(jobKey(evaluation.Namespace, evaluation.JobID));
+    if (job !== undefined)
+      cancelDeployments(this.#cluster, write, job, job.Stop ? "Cancelled because job is stopped" : "Cancelled due to newer version of job");
+    const deployment = job === undefined ? undefined : deploymentFor(this.#cluster, write, job, outcome.placed);
+    for (const allocation of outcome.placed) write.allocation({ ...allocation, DeploymentID: deployment?.ID ?? "" });
     refreshJob(this.#cluster, write, evaluation.Namespace, evaluation.JobID);
   }
 

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { arch } from "node:os";
 import type { ClientReport } from "./allocation-runner.ts";
 import { atLeast, type Cluster, goTime, type NodeOptions } from "./cluster.ts";
+import { withHealth } from "./deployments.ts";
 import { type Evaluator, refreshJob } from "./evaluator.ts";
 import { type Allocation, type ClientNode, clientTerminal, type Driver, groupOf, serverTerminal } from "./records.ts";
 import { jobKey, type Write } from "./state.ts";
@@ -208,13 +209,13 @@ export class Nodes {
   #reported(write: Write, old: Allocation, report: ClientReport): Allocation {
     const back = old.ClientStatus === "unknown" && report.ClientStatus !== "unknown";
     return write.allocation(
-      {
+      withHealth(this.#cluster, write, {
         ...old,
         ClientStatus: report.ClientStatus,
         ClientDescription: report.ClientDescription,
         TaskStates: report.TaskStates,
         reconnecting: old.reconnecting || back,
-      },
+      }),
       true,
     );
   }

@@ -200,12 +200,13 @@ export class Write {
   }
 
   /** Writes a deployment. */
-  deployment(deployment: Deployment): void {
+  deployment(deployment: Deployment): Deployment {
     const old = this.#state.deployments.get(deployment.ID);
     const written: Deployment = { ...deployment, CreateIndex: old?.CreateIndex ?? this.index, ModifyIndex: this.index };
     this.#state.deployments.set(deployment.ID, written);
     this.tables.add("deployments");
     this.#tell("Deployment", written.ID, written.Namespace, [written.JobID], { Deployment: written });
+    return written;
   }
 
   /** Writes the scheduler configuration. */
