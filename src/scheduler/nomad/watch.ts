@@ -50,6 +50,7 @@ export class NomadWatch {
   /** Whether the token may read nodes. */
   #nodes = true;
   #refusals = 0;
+  #runs = 0;
   /** Lines that came before the first complete look: only with it can old news be told from new. */
   #early: string[] = [];
 
@@ -75,6 +76,8 @@ export class NomadWatch {
   /** Watches until `over` is aborted. Never throws. */
   async run(over: AbortSignal): Promise<void> {
     const { clock, random, logger } = this.#options;
+    this.#runs += 1;
+    const run = this.#runs;
     let failures = 0;
     while (!over.aborted) {
       const startedMs = clock.elapsedMs();
@@ -86,11 +89,13 @@ export class NomadWatch {
         const error = toAppError(thrown);
         if (this.#trouble !== error.message) logger.warn("Nomad's events are not there", { error });
         this.#trouble = error.message;
-        await this.#lookWithoutEvents(error);
+        await this.#lookWithoutEvents(error, over);
       }
       failures = clock.elapsedMs() - startedMs > SILENCE_MS ? 1 : failures + 1;
       if (!over.aborted) await clock.sleep(backoffDelayMs(failures, BACKOFF, random), over);
     }
+    // Another run may have begun before this one noticed its end.
+    if (run !== this.#runs) return;
     this.#link = "down";
     this.#trouble = "not watched";
   }
@@ -104,11 +109,12 @@ export class NomadWatch {
   }
 
   /** The stream could not be followed: what can be seen without it? */
-  async #lookWithoutEvents(cause: AppError): Promise<void> {
+  async #lookWithoutEvents(cause: AppError, over: AbortSignal): Promise<void> {
     try {
       await this.sync();
-      this.#connected("polling", cause.message);
+      if (!over.aborted) this.#connected("polling", cause.message);
     } catch (thrown) {
+      if (over.aborted) return;
       const error = toAppError(thrown);
       this.#link = "down";
       this.#trouble = error.message;
@@ -171,7 +177,7 @@ export class NomadWatch {
     const { clock, resyncMs, logger } = this.#options;
     try {
       await this.sync();
-      this.#connected("live", "");
+      if (!signal.aborted) this.#connected("live", "");
       while (!signal.aborted) {
         await clock.sleep(resyncMs, signal);
         if (!signal.aborted) await this.sync();

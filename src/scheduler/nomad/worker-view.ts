@@ -1,4 +1,5 @@
 /** What an allocation means as a worker: its phase, how it ended, and what is to be said of it. Pure. */
+import { workerIdOf } from "../../core/ids.ts";
 import type { RunKey, WorkerExit, WorkerPhase, WorkerView } from "../scheduler.ts";
 import type { NomadAllocation, NomadTaskEvent } from "./answers.ts";
 import { WORKER_NAME } from "./spec.ts";
@@ -35,7 +36,7 @@ export function workerView(allocation: NomadAllocation, { key, slots, link }: Wo
     run: key.run,
     fence: key.fence,
     handle: allocation.ID,
-    worker: undefined,
+    worker: workerIdOf(allocation.ID),
     phase,
     slots,
     node: allocation.NodeID === "" ? undefined : allocation.NodeID,
