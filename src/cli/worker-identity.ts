@@ -2,13 +2,12 @@
  * Who a worker process is and where it is, as the environment tells that its scheduler gave it. Nothing here is asked of anybody; of files
  * only the run token is read, because it does not change. The variables are the same for all schedulers: see src/scheduler/README.md.
  */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../core/config.ts";
 import { toAppError, userError } from "../core/errors.ts";
-import { isId, makeId, type WorkerId } from "../core/ids.ts";
+import { isId, makeId, type WorkerId, workerIdOf } from "../core/ids.ts";
 import { type RandomSource, systemRandom } from "../core/prng.ts";
 import { type EndpointSource, parseEndpoints } from "../worker/endpoint-list.ts";
 import type { RemoteWorkerOptions, WorkerAddresses } from "../worker/worker-options.ts";
@@ -82,10 +81,7 @@ export function workerIdentity(
 function workerId(env: Environment, handle: string | undefined, random: RandomSource): WorkerId {
   const given = optional(env, "WADI_WORKER_ID") ?? "";
   if (isId("worker", given)) return given;
-  if (handle === undefined) return makeId("worker", random);
-  const bytes = createHash("sha256").update(handle).digest();
-  let at = 0;
-  return makeId("worker", { ...random, below: (limit) => (bytes[at++ % bytes.length] ?? 0) % limit });
+  return handle === undefined ? makeId("worker", random) : workerIdOf(handle);
 }
 
 function endpointSource(env: Environment, config: Config): EndpointSource {

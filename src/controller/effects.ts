@@ -254,6 +254,18 @@ export class JobEffects {
     const { room } = this.#takeRoom(run.fence);
     for (const session of room?.leave() ?? []) this.#run.attach(session);
     await this.#run.open();
+    if (effect.kind === "adopt-run") await this.#hearOfEnds(this.#keyOf(run));
+  }
+
+  /** Workers that ended while nobody led are told of once, before the run is driven: they are asked for again, or it would wait for their silence. */
+  async #hearOfEnds(key: RunKey): Promise<void> {
+    const { scheduler, logger, term } = this.#context;
+    try {
+      const views = await scheduler.listWorkers(key.job, key.run);
+      if (term.valid) for (const view of views) if (view.phase === "exited") this.seen(view);
+    } catch (error) {
+      logger.warn("workers of an adopted run could not be listed", { job: key.job, run: key.run, error: toAppError(error) });
+    }
   }
 
   #keyOf(run: RunReference): RunKey {

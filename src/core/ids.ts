@@ -2,6 +2,7 @@
  * Branded identifiers. An id is `<prefix><16 characters>` of a lower-case base-32 alphabet without look-alikes, as in Arroyo's API, so that
  * it can be told apart, pasted into a URL and used as part of a Nomad job's name. Ids are made from random bits that the caller supplies.
  */
+import { createHash } from "node:crypto";
 import { userError } from "./errors.ts";
 import type { RandomSource } from "./prng.ts";
 
@@ -65,6 +66,16 @@ export function makeId<K extends keyof IdKinds>(kind: K, random: RandomSource): 
   let suffix = "";
   for (let i = 0; i < SUFFIX_LENGTH; i++) suffix += ALPHABET[random.below(ALPHABET.length)];
   return (ID_PREFIXES[kind] + suffix) as IdKinds[K];
+}
+
+/**
+ * The id of the worker that a scheduler calls `handle`: the same in the worker, which knows nothing but its handle, in the scheduler and in every
+ * controller, also one that has never heard of it.
+ */
+export function workerIdOf(handle: string): WorkerId {
+  const bytes = createHash("sha256").update(handle).digest();
+  const suffix = Array.from({ length: SUFFIX_LENGTH }, (_, i) => ALPHABET[(bytes[i] ?? 0) % ALPHABET.length]).join("");
+  return (ID_PREFIXES.worker + suffix) as WorkerId;
 }
 
 /** Whether `text` is an id of `kind`: its prefix followed by 1 to 64 lower-case letters and digits. */

@@ -1,4 +1,5 @@
 /** Pods as the contract's workers. Pure. */
+import { workerIdOf } from "../../core/ids.ts";
 import type { RunKey, WorkerView } from "../scheduler.ts";
 import { ANNOTATION, INDEX_ANNOTATION, runOf } from "./labels.ts";
 import type { JobSeen, NodeSeen, PodSeen } from "./objects.ts";
