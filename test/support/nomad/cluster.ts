@@ -2,7 +2,7 @@
  * What the parts of the fake share: options, replicated state, faults in force, and the agents of the client nodes. It decides nothing.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Allocation, ClientNode } from "./records.ts";
+import type { Allocation } from "./records.ts";
 import type { SigningKey } from "./signing-key.ts";
 import type { State } from "./state.ts";
 
@@ -180,11 +180,6 @@ export function goDuration(ns: number): string {
   const rest = Math.round((seconds % 60) * 1000) / 1000;
   if (hours > 0) return `${hours}h${minutes}m${rest}s`;
   return minutes > 0 ? `${minutes}m${rest}s` : `${rest}s`;
-}
-
-/** Nodes that may be given anything at all. */
-export function readyNodes(state: State): ClientNode[] {
-  return [...state.nodes.values()].filter((node) => node.Status === "ready" && !node.Drain && node.SchedulingEligibility === "eligible");
 }
 
 /** Resources that an allocation was promised. */

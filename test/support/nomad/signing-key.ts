@@ -1,5 +1,5 @@
 /** Keys that sign workload identities, their public halves as JWKS, and the tokens themselves (RFC 7515, RFC 7519). */
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from "node:crypto";
 
 /** One key of the keyring. */
 export interface SigningKey {
@@ -57,9 +57,4 @@ export function readToken(keys: readonly SigningKey[], token: string, nowMs: num
   } catch {
     return undefined;
   }
-}
-
-/** A short name for something secret, for logs. */
-export function shortHash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
