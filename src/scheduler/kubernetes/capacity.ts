@@ -43,9 +43,22 @@ export function needsOf(job: V1Job): PodNeeds {
   };
 }
 
-/** What pods ask of `node`; `pods` may be those of the whole cluster. */
+/** Pods by the name of the node that they are on. */
+export function podsByNode(pods: readonly PodSeen[]): ReadonlyMap<string, readonly PodSeen[]> {
+  const byNode = new Map<string, PodSeen[]>();
+  for (const pod of pods) {
+    const { nodeName } = pod.spec;
+    if (nodeName === undefined) continue;
+    const here = byNode.get(nodeName);
+    if (here === undefined) byNode.set(nodeName, [pod]);
+    else here.push(pod);
+  }
+  return byNode;
+}
+
+/** What `pods`, those that are on it, ask of `node`. */
 export function useOf(node: NodeSeen, pods: readonly PodSeen[]): NodeUse {
-  const here = pods.filter((pod) => pod.spec.nodeName === node.metadata.name && !hasEnded(pod));
+  const here = pods.filter((pod) => !hasEnded(pod));
   const asked = (name: string): number =>
     here.reduce(
       (all, pod) => all + pod.spec.containers.reduce((sum, c) => sum + (readQuantity(c.resources.requests[name] ?? "0") ?? 0), 0),
@@ -62,10 +75,12 @@ export function useOf(node: NodeSeen, pods: readonly PodSeen[]): NodeUse {
 /** How many of `wanted` pods would find room. */
 export function roomFor(wanted: number, needs: PodNeeds, nodes: readonly NodeSeen[], pods: readonly PodSeen[]): Room {
   const reasons = new Map<string, number>();
+  const onNode = podsByNode(pods);
   let fits = 0;
   for (const node of nodes) {
     const refused = refusalOf(node, needs);
-    const free = refused === undefined ? freePlaces(useOf(node, pods), needs) : { places: 0, reason: refused };
+    const free =
+      refused === undefined ? freePlaces(useOf(node, onNode.get(node.metadata.name) ?? []), needs) : { places: 0, reason: refused };
     fits += free.places;
     if (fits < wanted) reasons.set(free.reason, (reasons.get(free.reason) ?? 0) + 1);
   }

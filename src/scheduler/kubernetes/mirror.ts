@@ -129,6 +129,11 @@ export class Mirror {
     };
   }
 
+  /** Pods of a Job's run. */
+  podsOf(job: JobSeen): readonly PodSeen[] {
+    return [...(this.#podsOfRun.get(keyOf(runOf(job.metadata.labels))) ?? [])].flatMap((name) => this.pods.get(name) ?? []);
+  }
+
   /** Why pods of the run's Job cannot be made, as its controller says; empty: they can. */
   createTrouble(jobName: string): string {
     return this.#events.createTrouble(jobName);
@@ -369,7 +374,6 @@ export class Mirror {
 
   #tellPlacement(key: string, run: RunKey): void {
     const job = this.#jobOf(key);
-    const pods = [...(this.#podsOfRun.get(key) ?? [])].flatMap((name) => this.pods.get(name) ?? []);
     if (this.#held.has(key)) {
       this.#unsettled.set(key, run);
       return;
@@ -379,7 +383,7 @@ export class Mirror {
       this.#placements.delete(key);
       return;
     }
-    const { missing, reason } = describePlacement(job, pods, this.createTrouble(job.metadata.name));
+    const { missing, reason } = describePlacement(job, this.podsOf(job), this.createTrouble(job.metadata.name));
     // Not placed and no reason yet: nobody has tried.
     if (missing > 0 && reason === "") return;
     if (reason === before) return;

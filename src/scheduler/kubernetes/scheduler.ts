@@ -11,7 +11,7 @@ import type { Logger } from "../../core/log.ts";
 import type { RandomSource } from "../../core/prng.ts";
 import type { RunKey, RunSpec, Scheduler, SchedulerEvent, StartOutcome, StopMode, WorkerView } from "../scheduler.ts";
 import type { LogPiece, LogQuery, SchedulerPlan, SchedulerView } from "../view.ts";
-import { needsOf, roomFor } from "./capacity.ts";
+import { needsOf, podsByNode, roomFor } from "./capacity.ts";
 import { type KubernetesClient, refusal } from "./client.ts";
 import { Fences } from "./fences.ts";
 import { ANNOTATION, clusterSelector, jobSelector, LABEL } from "./labels.ts";
@@ -158,6 +158,7 @@ export class KubernetesScheduler implements Scheduler {
     await mirror.look(FIRST_LOOK_MS);
     const { version, services } = await this.#servicesNow();
     const pods = [...mirror.pods.values()];
+    const onNode = podsByNode(pods);
     const drainTaints = settings["kubernetes.drain-taints"];
     const place = await Promise.all([client.server(), client.namespace()]).catch(() => ["", ""]);
     return {
@@ -166,8 +167,8 @@ export class KubernetesScheduler implements Scheduler {
       version,
       place: { server: place[0] ?? "", namespace: place[1] ?? "", cluster: this.#cluster },
       syncedAtMs: mirror.syncedAtMs,
-      nodes: [...mirror.nodes.values()].map((node) => viewNode(node, pods, drainTaints, false)),
-      runs: [...mirror.jobs.values()].flatMap((job) => viewRun(job, pods, mirror.createTrouble(job.metadata.name)) ?? []),
+      nodes: [...mirror.nodes.values()].map((node) => viewNode(node, onNode.get(node.metadata.name) ?? [], drainTaints, false)),
+      runs: [...mirror.jobs.values()].flatMap((job) => viewRun(job, mirror.podsOf(job), mirror.createTrouble(job.metadata.name)) ?? []),
       workers: sortWorkers(pods.flatMap((pod) => workerOf(pod, mirror.nodes.get(pod.spec.nodeName ?? "")) ?? [])),
       services,
     };

@@ -6,9 +6,9 @@ import { drainOf } from "./drain.ts";
 import { runOf } from "./labels.ts";
 import type { DeploymentSeen, JobSeen, NodeSeen, PodSeen } from "./objects.ts";
 import { describePlacement } from "./placement-words.ts";
-import { isFinished, isLost, isOf } from "./workers.ts";
+import { isFinished, isLost } from "./workers.ts";
 
-/** A node; `pods`: all that are known, ours at least. */
+/** A node; `pods`: those on it that are known, ours at least. */
 export function viewNode(node: NodeSeen, pods: readonly PodSeen[], drainTaints: readonly string[], countsAll: boolean): NodeView {
   const { labels } = node.metadata;
   const use: NodeUse = useOf(node, pods);
@@ -50,19 +50,18 @@ function stateOf(node: NodeSeen, drainTaints: readonly string[]): NodeView["stat
   return ready === undefined || ready.status === "True" ? "ready" : "ineligible";
 }
 
-/** A run; undefined: the Job is not one of ours. */
+/** A run, of its Job and its pods; undefined: the Job is not one of ours. */
 export function viewRun(job: JobSeen, pods: readonly PodSeen[], createTrouble: string): RunView | undefined {
   const run = runOf(job.metadata.labels);
   if (run === undefined) return undefined;
-  const own = pods.filter((pod) => isOf(run, pod));
-  const { missing, reason } = describePlacement(job, own, createTrouble);
+  const { missing, reason } = describePlacement(job, pods, createTrouble);
   return {
     ...run,
     name: job.metadata.name,
     workers: job.spec.parallelism,
     missing,
     reason: missing > 0 && reason === "" ? "waits for Kubernetes" : reason,
-    waitingSinceMs: missing === 0 ? undefined : waitingSince(job, own),
+    waitingSinceMs: missing === 0 ? undefined : waitingSince(job, pods),
     status: statusOf(job),
     submittedAtMs: job.metadata.creationTimestamp,
     link: undefined,
