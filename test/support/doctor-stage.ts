@@ -5,7 +5,9 @@
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { expect } from "chai";
 import { diagnose } from "../../src/cli/commands/doctor.ts";
+import type { Verdict } from "../../src/cli/doctor/check.ts";
 import type { Report } from "../../src/cli/doctor/report.ts";
 import { loadConfig } from "../../src/core/config.ts";
 import { type Authority, issueCertificate, makeAuthority, makeKeyPair } from "../../src/rpc/certificate.ts";
@@ -13,6 +15,20 @@ import { type Meddling, type MeddlingFront, startFront } from "./meddling-front.
 import type { ClusterOptions } from "./nomad/cluster.ts";
 import { FakeNomad } from "./nomad/fake-nomad.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
+
+/** A fault, what makes it, and what must be said. */
+export interface Case {
+  readonly name: string;
+  /** Breaks something; the settings with which the doctor looks. */
+  readonly arrange: (stage: DoctorStage) => Promise<Environment>;
+  readonly verdict?: Verdict;
+  readonly says: RegExp;
+  readonly fix: RegExp;
+  /** Looks from a node, too. */
+  readonly probe?: boolean;
+}
+
+const LIMIT_MS = 10_000;
 
 /** Environment of a doctor that looks. */
 export type Environment = Readonly<Record<string, string>>;
@@ -96,6 +112,13 @@ export class DoctorStage {
     return (server.address() as AddressInfo).port;
   }
 
+  /** A cluster behind a front that answers requests to `path` itself. */
+  async answering(path: RegExp, status: number, body: string): Promise<Environment> {
+    const nomad = await this.nomad();
+    const front = await this.front(nomad.address, ({ url = "" }) => (path.test(url) ? { status, body } : undefined));
+    return this.settings(front.url);
+  }
+
   /** Calls `close` with the others. */
   later(close: () => Promise<void>): void {
     this.#closers.push(close);
@@ -104,5 +127,25 @@ export class DoctorStage {
   /** Stops what was started since the last call. */
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+}
+
+/** Findings that are bad, for the message of a test that fails. */
+export function badOf(report: Report): string {
+  const bad = report.checks.filter(({ verdict }) => verdict === "fail" || verdict === "warn");
+  return bad.map(({ id, verdict, says, fix }) => `${verdict} ${id}: ${says} / ${fix}`).join("\n");
+}
+
+/** A test for each case: the fault is named with its cause and what to do, in time, and no stack is shown. */
+export function namesCauseAndFix(cases: readonly Case[], stage: DoctorStage): void {
+  for (const { name, arrange, verdict = "fail", says, fix, probe } of cases) {
+    it(`names cause and fix: ${name}`, async () => {
+      const report = await look(await arrange(stage), probe ?? false);
+      const named = report.checks.filter((check) => check.verdict === verdict && says.test(check.says));
+      expect(named, badOf(report)).to.have.lengthOf.at.least(1);
+      expect(named[0]?.fix, badOf(report)).to.match(fix);
+      expect(report.tookMs).to.be.below(LIMIT_MS);
+      expect(JSON.stringify(report)).not.to.match(/\\n\s+at |node:internal/);
+    });
   }
 }

@@ -6,7 +6,9 @@ import { nomadConnection } from "../../scheduler/nomad/settings.ts";
 import type { Check } from "./check.ts";
 import { fail } from "./check.ts";
 import { databaseChecks } from "./database.ts";
+import { kubernetesChecks } from "./kubernetes.ts";
 import { machineChecks } from "./machine.ts";
+import { nodeChecks } from "./node.ts";
 import { agentsOf } from "./nomad/agents.ts";
 import { nomadChecks } from "./nomad/checks.ts";
 import { serviceChecks } from "./services.ts";
@@ -26,17 +28,19 @@ export function doctorChecks(config: Config, options: DoctorOptions): readonly C
     ...schedulerChecks(config, options),
     ...storeChecks(config),
     ...databaseChecks(config),
+    ...(config["controller.scheduler"] === "node" ? nodeChecks(config) : []),
     ...serviceChecks(config),
   ];
 }
 
 function schedulerChecks(config: Config, options: DoctorOptions): readonly Check[] {
-  if (config["controller.scheduler"] !== "nomad") return [];
   try {
+    if (config["controller.scheduler"] === "kubernetes") return kubernetesChecks(config);
+    if (config["controller.scheduler"] !== "nomad") return [];
     return nomadChecks(agentsOf(nomadConnection(config)), config, options);
   } catch (thrown) {
     const error = toAppError(thrown);
     const run = async () => fail(error.message, error.hint ?? "Correct the setting.");
-    return [{ id: "nomad-settings", title: "settings", limitMs: 1_000, ifSilent: "Correct the setting.", run }];
+    return [{ id: "settings", title: "settings", limitMs: 1_000, ifSilent: "Correct the setting.", run }];
   }
 }
