@@ -10,8 +10,9 @@ import { Empty } from "../../components/empty.tsx";
 import { Note } from "../../components/note.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { useTitle } from "../../components/title.ts";
+import { formatTime } from "../../format.ts";
 import { paths } from "../../paths.ts";
-import { navigate } from "../../router.tsx";
+import { Link, navigate } from "../../router.tsx";
 import { CheckpointsTab } from "./checkpoints-tab.tsx";
 import { DefinitionTab } from "./definition-tab.tsx";
 import { ErrorsTab } from "./errors-tab.tsx";
@@ -70,6 +71,14 @@ function LoadedPage({ pipeline, job, tab, refresh }: LoadedPageProps) {
   return (
     <div class="pipeline">
       <PipelineHead pipeline={pipeline} job={job} refresh={refresh} />
+      {job?.waiting && (
+        <div class="pipeline-note">
+          <Note tone="warn">
+            <strong>Waits for capacity since {formatTime(job.waiting.since)}</strong>: {job.waiting.reason}{" "}
+            <Link to={paths.clusterRun(job.id, job.run_id)}>Why</Link>
+          </Note>
+        </div>
+      )}
       {job !== undefined && job.failure_reason !== null && (
         <div class="pipeline-note">
           <Note tone="bad">
