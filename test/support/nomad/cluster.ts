@@ -2,7 +2,6 @@
  * What the parts of the fake share: options, replicated state, faults in force, and the agents of the client nodes. It decides nothing.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Allocation } from "./records.ts";
 import type { SigningKey } from "./signing-key.ts";
 import type { State } from "./state.ts";
 
@@ -180,24 +179,4 @@ export function goDuration(ns: number): string {
   const rest = Math.round((seconds % 60) * 1000) / 1000;
   if (hours > 0) return `${hours}h${minutes}m${rest}s`;
   return minutes > 0 ? `${minutes}m${rest}s` : `${rest}s`;
-}
-
-/** Resources that an allocation was promised. */
-export function resourcesOf(allocation: Allocation): {
-  cpu: number;
-  memoryMb: number;
-  memoryMaxMb: number;
-  diskMb: number;
-  cores: number[];
-} {
-  const group = (allocation.Job.TaskGroups ?? []).find(({ Name }) => Name === allocation.TaskGroup);
-  let cpu = 0;
-  let memoryMb = 0;
-  let memoryMaxMb = 0;
-  for (const task of group?.Tasks ?? []) {
-    cpu += allocation.placement.cpuShares[task.Name] ?? 0;
-    memoryMb += task.Resources.MemoryMB;
-    memoryMaxMb += task.Resources.MemoryMaxMB === 0 ? task.Resources.MemoryMB : task.Resources.MemoryMaxMB;
-  }
-  return { cpu, memoryMb, memoryMaxMb, diskMb: group?.EphemeralDisk.SizeMB ?? 0, cores: Object.values(allocation.placement.cores).flat() };
 }

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import type { Cluster } from "./cluster.ts";
 import { computedClass, constraintName, escapesClass, meets, resolveTarget } from "./constraints.ts";
 import type { Allocation, AllocationMetric, ClientNode, Constraint, Job, PlacedPort, Placement, TaskGroup } from "./records.ts";
-import { holders, sumUsage, type Usage, usageOf } from "./usage.ts";
+import { holds, NodeUsage, type Usage } from "./usage.ts";
 
 /** Range of dynamic ports. */
 export const DYNAMIC_PORTS = { first: 20_000, last: 32_000 };
@@ -78,8 +78,7 @@ export class Placer {
   readonly #cluster: Cluster;
   readonly #job: Job;
   readonly #nodes: readonly ClientNode[];
-  readonly #usages = new Map<string, Usage>();
-  readonly #touched = new Set<string>();
+  readonly #usages = new Map<string, NodeUsage>();
   readonly #refusals = new Map<string, string | undefined>();
   #peersNow: readonly Allocation[] = [];
   readonly #added: Allocation[] = [];
@@ -99,29 +98,27 @@ export class Placer {
   /** Takes an allocation that will be stopped out of the reckoning. */
   release(allocation: Allocation): void {
     this.#removed.add(allocation.ID);
-    this.#touch(allocation.NodeID);
+    if (holds(allocation)) this.#touch(allocation.NodeID).count(allocation, -1);
   }
 
   /** Counts an allocation that was placed in this pass. */
   add(allocation: Allocation): void {
     this.#added.push(allocation);
-    this.#touch(allocation.NodeID);
+    this.#touch(allocation.NodeID).count(allocation, 1);
   }
 
-  #touch(node: string): void {
-    this.#touched.add(node);
-    this.#usages.delete(node);
+  /** Sums of a node that this pass changes. */
+  #touch(node: string): NodeUsage {
+    const known = this.#usages.get(node);
+    if (known !== undefined) return known;
+    const made = new NodeUsage(this.#cluster.state.usage.of(node));
+    this.#usages.set(node, made);
+    return made;
   }
 
   /** What is held on a node, with what this pass has added and released. */
   #usage({ ID }: ClientNode): Usage {
-    if (!this.#touched.has(ID)) return usageOf(this.#cluster.state, ID);
-    const known = this.#usages.get(ID);
-    if (known !== undefined) return known;
-    const held = holders(this.#cluster.state, ID).filter((one) => !this.#removed.has(one.ID));
-    const usage = sumUsage([...held, ...this.#added.filter(({ NodeID }) => NodeID === ID)]);
-    this.#usages.set(ID, usage);
-    return usage;
+    return this.#usages.get(ID) ?? this.#cluster.state.usage.of(ID);
   }
 
   /** Allocations of this job's group that are or will be on any node. */

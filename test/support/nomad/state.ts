@@ -13,6 +13,7 @@ import type {
   Token,
   Variable,
 } from "./records.ts";
+import { UsageBook } from "./usage.ts";
 
 /** Tables whose indexes blocking queries wait for. */
 export type Table = "jobs" | "evals" | "allocs" | "nodes" | "variables" | "services" | "deployments" | "config" | "acl" | "job_summary";
@@ -265,7 +266,8 @@ export class State {
   readonly #observers = new Set<(batch: EventBatch, tables: ReadonlySet<Table>) => void>();
   readonly #allocationsOfNode = new Map<string, Set<string>>();
   readonly #allocationsOfJob = new Map<string, Set<string>>();
-  readonly #stamps = new Map<string, number>();
+  /** What is held on each node. */
+  readonly usage = new UsageBook();
   /** Ids of evaluations that wait for capacity. */
   readonly blocked = new Set<string>();
   readonly #evaluationsOfJob = new Map<string, Set<string>>();
@@ -340,14 +342,9 @@ export class State {
     this.wakeAll();
   }
 
-  /** A number that is another one after every change of a node's allocations. */
-  stampOfNode(node: string): number {
-    return this.#stamps.get(node) ?? 0;
-  }
-
   /** Keeps an allocation and finds it by node and job. */
   putAllocation(allocation: Allocation): void {
-    this.#stamps.set(allocation.NodeID, this.stampOfNode(allocation.NodeID) + 1);
+    this.usage.replace(this.allocations.get(allocation.ID), allocation);
     this.allocations.set(allocation.ID, allocation);
     remember(this.#allocationsOfNode, allocation.NodeID, allocation.ID);
     remember(this.#allocationsOfJob, jobKey(allocation.Namespace, allocation.JobID), allocation.ID);
@@ -355,8 +352,8 @@ export class State {
 
   /** Forgets an allocation. */
   dropAllocation({ ID, NodeID, Namespace, JobID }: Allocation): void {
+    this.usage.replace(this.allocations.get(ID), undefined);
     this.allocations.delete(ID);
-    this.#stamps.set(NodeID, this.stampOfNode(NodeID) + 1);
     this.#allocationsOfNode.get(NodeID)?.delete(ID);
     this.#allocationsOfJob.get(jobKey(Namespace, JobID))?.delete(ID);
   }

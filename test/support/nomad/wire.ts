@@ -1,8 +1,8 @@
 /** Records as the HTTP API shows them: full ones, and the stubs of lists. */
-import { resourcesOf } from "./cluster.ts";
 import { computedClass } from "./constraints.ts";
 import type { Allocation, ClientNode, Evaluation, Job, TaskEvent, TaskState } from "./records.ts";
 import { jobKey, type State } from "./state.ts";
+import { resourcesOf } from "./usage.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
