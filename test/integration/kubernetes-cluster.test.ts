@@ -9,7 +9,7 @@ import { isTerminal } from "../support/kubernetes/objects.ts";
 import { StandbyController } from "../support/standby-controller.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const READ_DELAY_MS = 400;
+const READ_DELAY_MS = 300;
 const NODES: readonly FakeNode[] = ["a", "b", "c", "d"].map((name) => ({ name, cpu: "1", memory: "2Gi" }));
 
 describe("a cluster on Kubernetes", function () {
@@ -118,7 +118,7 @@ describe("a cluster on Kubernetes", function () {
 
   it("a stop with a checkpoint ends the workers in their time, and the rows written so far are exact", async () => {
     await start(NODES);
-    await pipeline.advanced(0, 2);
+    await pipeline.advanced(0, 1);
     await pipeline.patch({ stop: "checkpoint" });
     await pipeline.until("it has stopped", (job) => job.state === "Stopped");
     pipeline.expectPrefix();
