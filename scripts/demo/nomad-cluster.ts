@@ -20,6 +20,8 @@ export interface DemoNomad {
   stop(): Promise<void>;
 }
 
+/** Looked for on PATH. */
+const PROGRAM = "nomad";
 const READY_LIMIT_MS = 40_000;
 const POLL_MS = 200;
 const STOP_LIMIT_MS = 5_000;
@@ -34,7 +36,7 @@ export async function openNomad(folder: string, signal: AbortSignal): Promise<De
 
 /** The version of the program on PATH; undefined: there is none that runs. */
 function versionOnPath(): string | undefined {
-  const found = spawnSync("nomad", ["version"], { encoding: "utf8" });
+  const found = spawnSync(PROGRAM, ["version"], { encoding: "utf8" });
   return found.status === 0 ? (/Nomad v(\S+)/.exec(found.stdout)?.[1] ?? "of an unknown version") : undefined;
 }
 
@@ -93,7 +95,7 @@ function startAgent(folder: string, name: string, ports: Ports, server: string |
   );
   const { AWS_CA_BUNDLE: _, ...env } = process.env;
   const log = openSync(join(folder, `${name}.log`), "w");
-  const child = spawn("nomad", ["agent", "-config", file], { stdio: ["ignore", log, log], env, detached: true });
+  const child = spawn(PROGRAM, ["agent", "-config", file], { stdio: ["ignore", log, log], env, detached: true });
   closeSync(log);
   child.on("error", () => undefined);
   process.on("exit", () => child.exitCode === null && child.kill("SIGKILL"));

@@ -2,6 +2,7 @@
  * The contract of `wadi doctor`: a check looks at one thing and says in one sentence what it found and, if that is bad, in another what to do.
  * A check changes nothing for good; what it makes (a probe object, a probe job) it removes itself, also when its time is over.
  */
+import type { Clock } from "../../core/clock.ts";
 
 /** How one thing is. `warn`: it works, with a limit worth knowing; `skip`: it was not looked at. */
 export type Verdict = "ok" | "warn" | "fail" | "skip";
@@ -29,6 +30,13 @@ export interface Check {
   readonly ifSilent: string;
   /** Looks. What it throws counts as a failure with the error's own words. The signal is aborted when its time is over. */
   run(signal: AbortSignal): Promise<Finding>;
+}
+
+/** How to look. */
+export interface DoctorOptions {
+  readonly clock: Clock;
+  /** Whether a short job may be started to look from a node. */
+  readonly probe: boolean;
 }
 
 /** Nothing to mend. */

@@ -1,10 +1,8 @@
 /** All checks that apply to a configuration, in the order in which people read them. */
-import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { toAppError } from "../../core/errors.ts";
 import { nomadConnection } from "../../scheduler/nomad/settings.ts";
-import type { Check } from "./check.ts";
-import { fail } from "./check.ts";
+import { type Check, type DoctorOptions, fail } from "./check.ts";
 import { databaseChecks } from "./database.ts";
 import { kubernetesChecks } from "./kubernetes.ts";
 import { machineChecks } from "./machine.ts";
@@ -13,13 +11,6 @@ import { agentsOf } from "./nomad/agents.ts";
 import { nomadChecks } from "./nomad/checks.ts";
 import { serviceChecks } from "./services.ts";
 import { storeChecks } from "./store.ts";
-
-/** How to look. */
-export interface DoctorOptions {
-  readonly clock: Clock;
-  /** Whether a short job may be started to look from a node. */
-  readonly probe: boolean;
-}
 
 /** The checks for `config`. Never throws: settings that make no sense are a finding too. */
 export function doctorChecks(config: Config, options: DoctorOptions): readonly Check[] {

@@ -1,8 +1,7 @@
 /** All checks of Nomad, in the order in which people read them. */
 import type { Config } from "../../../core/config.ts";
 import { nomadJobSettings } from "../../../scheduler/nomad/settings.ts";
-import type { Check } from "../check.ts";
-import type { DoctorOptions } from "../checks.ts";
+import type { Check, DoctorOptions } from "../check.ts";
 import { artifactCheck } from "./artifact-check.ts";
 import type { Agent } from "./ask.ts";
 import { NomadCluster } from "./cluster.ts";

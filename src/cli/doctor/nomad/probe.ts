@@ -80,7 +80,7 @@ function jobOf({ worker, targets, checkpointUrl }: ProbeOptions): NomadJob {
   const probe: NomadTask = {
     ...task,
     Config: withWords(task.Config, words),
-    Env: { WADI__CHECKPOINT_URL: checkpointUrl },
+    Env: { ...settingsOf(task.Env), WADI__CHECKPOINT_URL: checkpointUrl },
     Templates: [],
     Actions: [],
     Resources: { CPU: 100, MemoryMB: 256 },
@@ -95,6 +95,11 @@ function jobOf({ worker, targets, checkpointUrl }: ProbeOptions): NomadJob {
     UI: { Description: "A probe of `wadi doctor`, which removes it.", Links: [] },
     TaskGroups: [{ ...group, Count: 1, Spreads: [], Services: [], Networks, Tasks: [probe] }],
   };
+}
+
+/** A worker's settings and the operator's own variables, without what belongs to a run. */
+function settingsOf(env: NomadTask["Env"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^WADI_(?!_)/.test(name)));
 }
 
 function reachWords({ name, host, port }: Target): string[] {
