@@ -248,7 +248,8 @@ export class Evaluator {
         this.#timers.delete(timer);
         this.#enqueue(id);
       },
-      Math.min(2 ** 31 - 1, Math.max(0, atMs - this.#cluster.state.nowMs())),
+      // Timers may fire a millisecond early; the evaluation must not look before its time.
+      Math.min(2 ** 31 - 1, Math.max(0, atMs - this.#cluster.state.nowMs() + 2)),
     );
     timer.unref();
     this.#timers.add(timer);
@@ -341,7 +342,7 @@ export class Evaluator {
       priority: evaluation.Priority,
       previous: evaluation.ID,
     };
-    for (const { allocation, expiresMs } of one.disconnect) {
+    for (const { allocation, sinceMs, expiresMs } of one.disconnect) {
       const followup =
         expiresMs === undefined
           ? ""
@@ -356,7 +357,7 @@ export class Evaluator {
         ...current(allocation),
         ClientStatus: "unknown",
         ClientDescription: description,
-        unknownSinceMs: state.nowMs(),
+        unknownSinceMs: sinceMs,
         FollowupEvalID: followup,
       });
       replacedBy.delete(allocation.ID);

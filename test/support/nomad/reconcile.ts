@@ -29,7 +29,7 @@ export interface GroupDecisions {
   readonly stop: StopDecision[];
   readonly place: PlaceDecision[];
   /** To be marked unknown; `expiresMs`: wall time at which they are lost; undefined: there is no limit. */
-  readonly disconnect: { readonly allocation: Allocation; readonly expiresMs: number | undefined }[];
+  readonly disconnect: { readonly allocation: Allocation; readonly sinceMs: number; readonly expiresMs: number | undefined }[];
   readonly reconnect: Allocation[];
   readonly keep: Allocation[];
   /** Same spec in another version: only their job is exchanged. */
@@ -225,7 +225,7 @@ function sortDisconnecting(sets: Sets, allocation: Allocation, { nowMs, version 
   const { decisions } = sets;
   const modern = atLeast(version, "1.11.2");
   const after = lostAfterOf(allocation);
-  decisions.disconnect.push({ allocation, expiresMs: after === 0 && !modern ? undefined : nowMs + after / 1e6 });
+  decisions.disconnect.push({ allocation, sinceMs: nowMs, expiresMs: after === 0 && !modern ? undefined : nowMs + after / 1e6 });
   // Before 1.11.2 it is simply not counted without LostAfter, so that a new one takes its place at once; since then it is lost in a moment.
   if (after === 0 && !modern) return;
   if (!replacesOnDisconnect(allocation)) decisions.keep.push(allocation);
