@@ -250,6 +250,7 @@ export class Leader {
         }
         return;
       case "resync":
+        for (const job of this.#jobs.values()) job.post({ kind: "scheduler-back" });
         return void this.#reconcileWorkers(this.#context.term.signal);
     }
   }
@@ -298,7 +299,8 @@ export class Leader {
     await job.effects.admit(register, fence);
     const certificate = await this.#context.security.certify(register, fence);
     const lease = { durationMs: WORKER_LEASE_MS, epochComplete: BigInt(job.stored.job.epoch), acknowledgedSequence: 0n };
-    return { lease, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, endpoints: this.#context.endpoints, ...certificate };
+    const { endpoints } = this.#context;
+    return { lease, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, endpoints, ...certificate, takesCheckpointRequests: true };
   }
 
   /** A worker is connected. */

@@ -18,6 +18,7 @@ import type { RunReport } from "../job/event.ts";
 import type { PlacedWorker, RunReference, StopMode } from "../job/job.ts";
 import { adoptRun, type Run, type RunStep, runWakeAtMs, startRun, stepRun } from "../job/run.ts";
 import type { RunEffect, RunEvent } from "../job/run-event.ts";
+import { mayPublish } from "../job/run-state.ts";
 import { checkpointedProgram } from "../program/checkpointed-program.ts";
 import { decodeProgram } from "../program/codec.ts";
 import { fencedOut } from "../rpc/refusal.ts";
@@ -255,6 +256,7 @@ export class RunDriver {
     if (body.$case === "vertexReport" && !this.#reported(body.value, worker)) return;
     if (body.$case === "committed") this.#epochs?.committed(Number(body.value.epoch), body.value.subtask, body.value.phases);
     connection.received += 1n;
+    if (body.$case === "checkpointRequest") return this.command({ kind: "checkpoint" });
     const message = runMessage(body);
     if (message !== undefined) this.#event({ kind: "worker", worker, message });
   }
@@ -282,6 +284,16 @@ export class RunDriver {
   exited(view: WorkerView): void {
     const { worker, exit } = view;
     this.#event({ kind: "worker-exited", worker, reason: exit?.reason ?? view.note, outOfMemory: exit?.outOfMemory ?? false });
+  }
+
+  /** Whether the scheduler hears of the worker's machine. */
+  reached(worker: WorkerId, reached: boolean): void {
+    this.#event({ kind: "worker-unreachable", worker, unreachable: !reached });
+  }
+
+  /** Whether a worker could publish something although nobody hears of it: see `mayPublish` of job/run-state.ts. */
+  mayPublish(worker: WorkerId | undefined): boolean {
+    return worker === undefined || this.#run === undefined || mayPublish(this.#run, worker);
   }
 
   /** The job's word. */

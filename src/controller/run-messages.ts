@@ -65,6 +65,7 @@ export function runMessage(body: WorkerBody): WorkerMessage | undefined {
     }
     case "logChunk":
     case "previewRows":
+    case "checkpointRequest":
       return undefined;
   }
 }

@@ -86,6 +86,9 @@ export interface ConnectRequest {
     | //
     /** The worker's machine wants it gone. */
     { readonly $case: "leave"; readonly value: LeaveNotice }
+    | //
+    /** Only to a controller whose welcome says that it takes such. */
+    { readonly $case: "checkpointRequest"; readonly value: CheckpointRequest }
     | undefined;
 }
 
@@ -216,6 +219,13 @@ export interface LeaveNotice {
   readonly deadlineMs: number;
 }
 
+/**
+ * Somebody on the worker's machine wants a checkpoint now. There is no answer but the barrier. If an epoch is under way nothing begins: it is
+ * said again once that one is complete.
+ */
+export interface CheckpointRequest {
+}
+
 /** From the controller. */
 export interface ConnectResponse {
   /** The controller's build. */
@@ -282,6 +292,8 @@ export interface Welcome {
   readonly dataCertificate: string;
   /** The authority that signed it and all others of the run, PEM. */
   readonly dataAuthority: string;
+  /** Whether the controller knows `CheckpointRequest`; an older one would end the stream of a worker that says it. */
+  readonly takesCheckpointRequests: boolean;
 }
 
 /** See `ConnectResponse.body`. */
@@ -428,6 +440,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case "leave":
         LeaveNotice.encode(message.body.value, writer.uint32(178).fork()).join();
         break;
+      case "checkpointRequest":
+        CheckpointRequest.encode(message.body.value, writer.uint32(186).fork()).join();
+        break;
     }
     return writer;
   },
@@ -573,6 +588,14 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             message.body = { $case: "leave", value: LeaveNotice.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.body = { $case: "checkpointRequest", value: CheckpointRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -673,6 +696,12 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case "leave": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "leave", value: LeaveNotice.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "checkpointRequest": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "checkpointRequest", value: CheckpointRequest.fromPartial(object.body.value) };
         }
         break;
       }
@@ -1722,6 +1751,49 @@ export const LeaveNotice: MessageFns<LeaveNotice> = {
   },
 };
 
+function createBaseCheckpointRequest(): CheckpointRequest {
+  return {};
+}
+
+export const CheckpointRequest: MessageFns<CheckpointRequest> = {
+  encode(_: CheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckpointRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpointRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckpointRequest>): CheckpointRequest {
+    return CheckpointRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<CheckpointRequest>): CheckpointRequest {
+    const message = createBaseCheckpointRequest() as any;
+    return message;
+  },
+};
+
 function createBaseConnectResponse(): ConnectResponse {
   return { peer: undefined, fence: undefined, sequence: 0n, leaderEpoch: 0n, body: undefined };
 }
@@ -2017,7 +2089,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { lease: undefined, heartbeatIntervalMs: 0, endpoints: [], dataCertificate: "", dataAuthority: "" };
+  return {
+    lease: undefined,
+    heartbeatIntervalMs: 0,
+    endpoints: [],
+    dataCertificate: "",
+    dataAuthority: "",
+    takesCheckpointRequests: false,
+  };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -2036,6 +2115,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.dataAuthority !== "") {
       writer.uint32(42).string(message.dataAuthority);
+    }
+    if (message.takesCheckpointRequests !== false) {
+      writer.uint32(48).bool(message.takesCheckpointRequests);
     }
     return writer;
   },
@@ -2093,6 +2175,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.dataAuthority = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesCheckpointRequests = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2117,6 +2207,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.endpoints = object.endpoints?.map((e) => e) || [];
     message.dataCertificate = object.dataCertificate ?? "";
     message.dataAuthority = object.dataAuthority ?? "";
+    message.takesCheckpointRequests = object.takesCheckpointRequests ?? false;
     return message;
   },
 };

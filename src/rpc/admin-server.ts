@@ -1,7 +1,8 @@
 /**
  * The small HTTP server that every process of the system has for its operators: is it well (/status), what is it (/name, /details), how is
- * it set (/config, secrets masked), what does it count (/metrics, Prometheus text), where are its threads (/stack). It changes nothing. Bound
- * beyond loopback it does not answer /config and /details, which tell strangers too much, and /stack only to its own machine.
+ * it set (/config, secrets masked), what does it count (/metrics, Prometheus text), where are its threads (/stack). It changes nothing, but for
+ * what the process lets its own machine ask for by POST. Bound beyond loopback it does not answer /config and /details, which tell strangers
+ * too much, and /stack only to its own machine.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
@@ -17,6 +18,14 @@ export interface ProcessStatus {
   readonly details?: Readonly<Record<string, string>>;
 }
 
+/** What came of a request. */
+export interface ActionOutcome {
+  /** 200 or 409. */
+  readonly ok: boolean;
+  /** One line for people. */
+  readonly text: string;
+}
+
 /** What the server tells. */
 export interface AdminOptions {
   /** Of the process: "controller". */
@@ -26,6 +35,8 @@ export interface AdminOptions {
   /** A prom-client `Registry`, or what answers like one. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   readonly status: () => ProcessStatus;
+  /** What may be asked for by POST from the process' own machine, by path, such as "/checkpoint"; absent: nothing. */
+  readonly actions?: Readonly<Record<string, () => Promise<ActionOutcome>>>;
 }
 
 interface Answer {
@@ -71,37 +82,51 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    if (request.method !== "GET" && request.method !== "HEAD") return { code: 405, type: TEXT, body: "only GET\n" };
-    const path = (request.url ?? "/").split("?")[0];
-    const { name, release, config, metrics, status } = this.#options;
+    const path = (request.url ?? "/").split("?")[0] ?? "/";
     try {
-      switch (path) {
-        case "/status": {
-          const { ok, details = {} } = status();
-          return { code: ok ? 200 : 503, type: JSON_TYPE, body: `${JSON.stringify({ status: ok ? "ok" : "failing", ...details })}\n` };
-        }
-        case "/name":
-          return { code: 200, type: TEXT, body: `${name}\n` };
-        case "/metrics":
-          return { code: 200, type: metrics.contentType, body: await metrics.metrics() };
-        case "/details":
-          if (!this.#private) return NOT_HERE;
-          return {
-            code: 200,
-            type: JSON_TYPE,
-            body: `${JSON.stringify({ service: name, release, node: process.version, pid: process.pid })}\n`,
-          };
-        case "/stack":
-          return isNear(request) ? { code: 200, type: TEXT, body: stacks() } : NOT_HERE;
-        case "/config":
-          return this.#private ? { code: 200, type: "application/toml", body: printConfig(config) } : NOT_HERE;
-        default:
-          return { code: 404, type: TEXT, body: "there are /status, /name, /metrics, /details, /stack and /config\n" };
-      }
+      const act = this.#options.actions?.[path];
+      if (act !== undefined) return await actionAnswer(request, act);
+      if (request.method !== "GET" && request.method !== "HEAD") return { code: 405, type: TEXT, body: "only GET\n" };
+      return await this.#page(path, request);
     } catch (error) {
       return { code: 500, type: TEXT, body: `${toAppError(error).message}\n` };
     }
   }
+
+  async #page(path: string, request: IncomingMessage): Promise<Answer> {
+    const { name, release, config, metrics, status } = this.#options;
+    switch (path) {
+      case "/status": {
+        const { ok, details = {} } = status();
+        return { code: ok ? 200 : 503, type: JSON_TYPE, body: `${JSON.stringify({ status: ok ? "ok" : "failing", ...details })}\n` };
+      }
+      case "/name":
+        return { code: 200, type: TEXT, body: `${name}\n` };
+      case "/metrics":
+        return { code: 200, type: metrics.contentType, body: await metrics.metrics() };
+      case "/details":
+        if (!this.#private) return NOT_HERE;
+        return {
+          code: 200,
+          type: JSON_TYPE,
+          body: `${JSON.stringify({ service: name, release, node: process.version, pid: process.pid })}\n`,
+        };
+      case "/stack":
+        return isNear(request) ? { code: 200, type: TEXT, body: stacks() } : NOT_HERE;
+      case "/config":
+        return this.#private ? { code: 200, type: "application/toml", body: printConfig(config) } : NOT_HERE;
+      default:
+        return { code: 404, type: TEXT, body: "there are /status, /name, /metrics, /details, /stack and /config\n" };
+    }
+  }
+}
+
+/** Browsers say where a page's request comes from: no page may ask for anything. */
+async function actionAnswer(request: IncomingMessage, act: () => Promise<ActionOutcome>): Promise<Answer> {
+  if (request.method !== "POST") return { code: 405, type: TEXT, body: "only POST\n" };
+  if (!isNear(request) || request.headers.origin !== undefined) return NOT_HERE;
+  const { ok, text } = await act();
+  return { code: ok ? 200 : 409, type: TEXT, body: `${text}\n` };
 }
 
 /** Whether the caller is on this machine. */

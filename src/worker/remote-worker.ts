@@ -11,11 +11,12 @@ import type { SlotProgress } from "../dataflow/slot-contract.ts";
 import type { Assignment } from "../gen/assignment.ts";
 import { type LogRequest, type Register, Register as RegisterMessage, type Stop, type Welcome } from "../gen/controller.ts";
 import type { ErrorRecord } from "../gen/peer.ts";
-import { AdminServer, type ProcessStatus } from "../rpc/admin-server.ts";
+import { type ActionOutcome, AdminServer, type ProcessStatus } from "../rpc/admin-server.ts";
 import { fromErrorMessage, toErrorMessage } from "../rpc/error-message.ts";
 import type { ControllerBody } from "../rpc/refusal.ts";
 import type { WorkerMessage } from "../rpc/worker-client.ts";
 import { type AcceptedAssignment, acceptAssignment, epochNumber } from "./assignment.ts";
+import { wishCheckpoint } from "./checkpoint-wish.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { DataListener } from "./data-listener.ts";
 import { Drain } from "./drain.ts";
@@ -39,6 +40,8 @@ const HEARTBEAT_MS = 2_000;
 const FAREWELL_MS = 5_000;
 /** Bytes of the log in one answer at most. */
 const LOG_ANSWER_BYTES = 4 << 20;
+/** Who wants a checkpoint waits so long for it. */
+const CHECKPOINT_WISH_MS = 60_000;
 /** The cause of a failure is worth more patience. */
 const FAILURE_FAREWELL_MS = 30_000;
 
@@ -57,6 +60,7 @@ export class RemoteWorker implements Service {
   #adminPort = 0;
   readonly #stopLink = new AbortController();
   readonly #preparing = new AbortController();
+  readonly #over = new AbortController();
   readonly #progress = new Map<number, SlotProgress>();
   #assigned: AcceptedAssignment | undefined;
   #journal: RunJournal | undefined;
@@ -70,6 +74,8 @@ export class RemoteWorker implements Service {
   #drain: Drain | undefined;
   /** The machine wants the worker gone: by then. */
   #leaveByMs: number | undefined;
+  /** Whether the leader takes requests for checkpoints. */
+  #takesCheckpointRequests = false;
   #heartbeatMs = HEARTBEAT_MS;
   #heartbeatDueMs = 0;
   #skipped = { late: 0, bad: 0 };
@@ -81,7 +87,8 @@ export class RemoteWorker implements Service {
     this.#options = options;
     const { config, clock, endpoints, fence, release, random, logger, metrics } = options;
     this.#metrics = new WorkerMetrics(metrics, fence, options.pipelineId, clock);
-    this.#admin = new AdminServer({ name: "worker", release, config, metrics, status: () => this.#status() });
+    const actions = { "/checkpoint": () => this.#wishCheckpoint() };
+    this.#admin = new AdminServer({ name: "worker", release, config, metrics, status: () => this.#status(), actions });
     const limits = { pauseMs: config["worker.controller-absence-limit"], orphanMs: config["worker.orphan-timeout"] };
     this.#lease = new Lease(limits, clock.elapsedMs());
     this.#hosted = new Worker((event) => this.#event(event), this.#listener);
@@ -148,6 +155,22 @@ export class RemoteWorker implements Service {
     return { ok: this.#ending === undefined, details: { worker: this.#options.workerId, job, run, phase, controller } };
   }
 
+  #wishCheckpoint(): Promise<ActionOutcome> {
+    const view = () => {
+      const { newestStarted: started = 0, newestComplete: complete = 0 } = this.#journal ?? {};
+      return { obstacle: this.#wishObstacle(), started, complete };
+    };
+    const ask = (): void => this.#link.send({ $case: "checkpointRequest", value: {} });
+    return wishCheckpoint({ clock: this.#options.clock, view, ask, over: this.#over.signal, limitMs: CHECKPOINT_WISH_MS });
+  }
+
+  #wishObstacle(): string | undefined {
+    if (this.#journal?.running !== true) return "the worker does not run yet";
+    if (this.#stopMode !== undefined) return "the worker has been told to stop";
+    if (!this.#link.connected) return "no controller is connected";
+    return this.#takesCheckpointRequests ? undefined : "the controller is of an older build, which takes no such requests";
+  }
+
   #register(): Register {
     const { workerId, slots, handle, machine, memoryLimitBytes, addresses } = this.#options;
     return RegisterMessage.create({
@@ -166,7 +189,8 @@ export class RemoteWorker implements Service {
   }
 
   #welcome(welcome: Welcome): void {
-    const { lease, heartbeatIntervalMs } = welcome;
+    const { lease, heartbeatIntervalMs, takesCheckpointRequests } = welcome;
+    this.#takesCheckpointRequests = takesCheckpointRequests;
     this.#credentials.welcomed(welcome);
     if (heartbeatIntervalMs > 0) this.#heartbeatMs = heartbeatIntervalMs;
     if (lease !== undefined) this.#renew(lease);
@@ -389,6 +413,7 @@ export class RemoteWorker implements Service {
   #end(ending: () => Promise<number>): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
+    this.#over.abort();
     ending().then(
       (exitCode) => this.#resolve(exitCode),
       () => this.#resolve(WORKER_EXIT.failed),

@@ -43,6 +43,16 @@ export class RunJournal {
     this.#committed = restoredEpoch;
   }
 
+  /** Newest epoch whose barrier was announced here. */
+  get newestStarted(): number {
+    return this.#started;
+  }
+
+  /** Newest epoch that is known to count. */
+  get newestComplete(): number {
+    return this.#complete;
+  }
+
   /** Whether all own slots have said that they are ready. */
   get allReady(): boolean {
     return this.#ready.size === this.#subtasks.length;

@@ -87,6 +87,13 @@ describe("a cluster on Nomad", function () {
     expect(alive().map(({ ID }) => ID)).to.have.members(workers);
     expect((await pipeline.job()).run_id).to.equal(third.run_id);
 
+    // An operator wants a checkpoint, with Nomad's own tools.
+    const before = await pipeline.job();
+    const { output, code } = await fake.runAction(alive()[0]?.ID ?? "", "worker", "checkpoint");
+    expect(output).to.match(/^epoch \d+ is complete, after \d+ ms\n/);
+    expect(code).to.equal(0);
+    expect(Number(/\d+/.exec(output)?.[0])).to.be.greaterThan(before.epoch);
+
     await pipeline.finish();
     await eventually("no worker is left", () => alive().length === 0 || undefined, 60_000);
     expect(fake.notes).to.deep.equal([]);

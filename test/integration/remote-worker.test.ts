@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { eventually } from "../support/eventually.ts";
 import { compileScript } from "../support/script-artifact.ts";
 import { ScriptedController, ScriptedRun, type TestArtifact, type TestAssignment } from "../support/scripted-controller.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -113,6 +114,38 @@ describe("a worker process under a controller", function () {
     expectAnswer();
     const aligned = controller.said("vertexReport").flatMap((report) => report.phases.filter(({ phase }) => phase === "alignment"));
     expect(aligned.length).to.be.greaterThan(0);
+  });
+
+  it("asks for a checkpoint on its machine's wish, says which one came of it, and why none can", async () => {
+    controller.takesCheckpointRequests = false;
+    spawn("wk_a", THROTTLED);
+    await controller.workers(1);
+    const url = `http://127.0.0.1:${controller.registered[0]?.adminPort}/checkpoint`;
+    const wish = async (): Promise<string> => {
+      const answer = await fetch(url, { method: "POST" });
+      return `${answer.status} ${await answer.text()}`;
+    };
+    expect(await wish()).to.equal("409 no checkpoint: the worker does not run yet\n");
+    const run = await open();
+    run.assign();
+    await run.start();
+    await controller.until("a heartbeat", () => controller.said("heartbeat").length > 0);
+    const old = "409 no checkpoint: the controller is of an older build, which takes no such requests\n";
+    await eventually("it runs", async () => ((await wish()) === old ? true : undefined), 30_000);
+    expect(controller.said("checkpointRequest")).to.deep.equal([]);
+    // The next leader is of this build.
+    controller.takesCheckpointRequests = true;
+    for (const session of controller.sessions.values()) session.close();
+    await controller.until("the worker is back", () => controller.registered.length === 2 && controller.sessions.size === 1);
+    // What is under way when the wish comes is older than the wish.
+    run.trigger(1);
+    await controller.until("epoch 1", () => controller.said("epochStarted").length > 0);
+    const wished = wish();
+    await run.complete(1);
+    await controller.until("the request", () => controller.said("checkpointRequest").length > 0);
+    run.trigger(2);
+    await run.complete(2);
+    expect(await wished).to.match(/^200 epoch 2 is complete, after \d+ ms\n$/);
   });
 
   it("goes on from the object store in another worker after it was killed", async () => {

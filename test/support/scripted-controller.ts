@@ -51,6 +51,7 @@ export class ScriptedController {
   retell: () => readonly ControllerBody[] = () => [];
   leaseMs = LEASE_MS;
   epochComplete = 0n;
+  takesCheckpointRequests = true;
   leaderEpoch = 1n;
   endpoint = "";
   #server: WorkerServer | undefined;
@@ -112,7 +113,8 @@ export class ScriptedController {
     if (this.admit !== undefined) return this.admit(register);
     if (fence.fence !== this.fence.fence) throw externalError("fenced", "another run counts", { retry: "never" });
     const lease = { durationMs: this.leaseMs, epochComplete: this.epochComplete, acknowledgedSequence: 0n };
-    return { lease, heartbeatIntervalMs: 100, endpoints: [this.endpoint], dataCertificate: "", dataAuthority: "" };
+    const { endpoint, takesCheckpointRequests } = this;
+    return { lease, heartbeatIntervalMs: 100, endpoints: [endpoint], dataCertificate: "", dataAuthority: "", takesCheckpointRequests };
   }
 
   /** Says `body` to all workers. */

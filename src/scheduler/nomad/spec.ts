@@ -290,14 +290,15 @@ function artifactsOf({ driver, artifact, artifactChecksum }: NomadJobSettings): 
   return [{ GetterSource: artifact, ...options, GetterMode: "any", RelativeDest: "local/wadi" }];
 }
 
-/** What an operator may run in the task: the worker's own page of health and metrics answers. */
+/** What an operator may run in the task: the worker's own admin port answers, and says in words why it does not. */
 function actionsOf(settings: NomadJobSettings): readonly NomadAction[] {
   const node = nodeProgram(settings);
-  const ask = (path: string): readonly string[] => {
+  const ask = (path: string, options = ""): readonly string[] => {
     const url = `"http://"+process.env.NOMAD_ADDR_admin+"${path}"`;
-    return ["-e", `fetch(${url}).then(async r=>{console.log(await r.text());process.exitCode=r.ok?0:1})`];
+    return ["-e", `fetch(${url}${options}).then(async r=>{console.log(await r.text());process.exitCode=r.ok?0:1})`];
   };
   return [
+    { Name: "checkpoint", Command: node, Args: ask("/checkpoint", ',{method:"POST"}') },
     { Name: "stack", Command: node, Args: ask("/stack") },
     { Name: "diagnose", Command: node, Args: ask("/status") },
   ];

@@ -11,11 +11,13 @@ const { config } = loadConfig({ files: [], env: { WADI__API__SESSION_TOKEN: "s3c
 
 describe("admin server", () => {
   let state: ProcessStatus = { ok: true };
+  let asked = 0;
   let server: AdminServer;
   let url = "";
 
   beforeEach(async () => {
-    server = new AdminServer({ name: "controller", release: "1.2.3", config, metrics: makeRegistry(), status: () => state });
+    const actions = { "/checkpoint": async () => ({ ok: asked++ === 0, text: `asked ${asked}` }) };
+    server = new AdminServer({ name: "controller", release: "1.2.3", config, metrics: makeRegistry(), status: () => state, actions });
     url = `http://127.0.0.1:${await server.listen({ host: "127.0.0.1", port: 0, setting: "admin.http-port" })}`;
   });
   afterEach(() => server.close());
@@ -48,7 +50,17 @@ describe("admin server", () => {
     expect(await answer.text()).to.match(/^main thread\n {2}at .*getReport/);
   });
 
-  it("changes nothing and knows no other path", async () => {
+  it("does what its own machine asks for by POST, and not for pages of browsers", async () => {
+    asked = 0;
+    expect((await fetch(`${url}/checkpoint`)).status).to.equal(405);
+    expect((await fetch(`${url}/checkpoint`, { method: "POST", headers: { origin: "http://evil.example" } })).status).to.equal(403);
+    const done = await fetch(`${url}/checkpoint`, { method: "POST" });
+    expect([done.status, await done.text()]).to.deep.equal([200, "asked 1\n"]);
+    const refused = await fetch(`${url}/checkpoint`, { method: "POST" });
+    expect([refused.status, await refused.text()]).to.deep.equal([409, "asked 2\n"]);
+  });
+
+  it("changes nothing else and knows no other path", async () => {
     expect((await fetch(`${url}/status`, { method: "POST", body: "x" })).status).to.equal(405);
     expect((await fetch(`${url}/etc/passwd`)).status).to.equal(404);
     expect(await (await fetch(`${url}/status`, { method: "HEAD" })).text()).to.equal("");
