@@ -92,6 +92,11 @@ const KEPT = new Map([
   ["operators 1280 dark", "operators-dark.png"],
   ["checkpoints 1280 light", "checkpoints.png"],
   ["operators 390 light", "phone.png"],
+  ["pipelines 1280 light", "pipelines.png"],
+  ["cluster-run 1280 light", "cluster-run.png"],
+  ["connections 1280 light", "connections.png"],
+  ["connection-wizard 1280 light", "connection-wizard.png"],
+  ["settings 1280 light", "settings.png"],
 ]);
 
 describe("every page of the UI", () => {
