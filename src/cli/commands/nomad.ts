@@ -1,16 +1,13 @@
 /** `wadi nomad render|plan|status`: what a pipeline would be in Nomad, whether it would be placed, and what Nomad has of this installation. */
-import { basename } from "node:path";
-import type { Config, LoadedConfig } from "../../core/config.ts";
+import type { LoadedConfig } from "../../core/config.ts";
 import { userError } from "../../core/errors.ts";
-import type { JobId, PipelineId, RunId } from "../../core/ids.ts";
 import { silentLogger } from "../../core/log.ts";
 import { nomadJobSettings } from "../../scheduler/nomad/settings.ts";
 import { renderJob } from "../../scheduler/nomad/spec.ts";
-import type { RunSpec } from "../../scheduler/scheduler.ts";
 import type { NodeView, RunView, SchedulerView, ServiceView } from "../../scheduler/view.ts";
+import { exampleRun } from "../example-run.ts";
 import { jobTemplate, nomadScheduler } from "../nomad-scheduler.ts";
-import { EXIT, print, say, sayDiagnostics } from "../output.ts";
-import { planText, readScript } from "../script.ts";
+import { EXIT, print, say } from "../output.ts";
 import { bytesText, renderFields, renderTable } from "../text-table.ts";
 
 /** Arguments of `render` and `plan`. */
@@ -21,12 +18,9 @@ export interface NomadJobArguments {
   readonly json: boolean;
 }
 
-/** Memory of a slot besides its state, as the controller asks for it. */
-const SLOT_OVERHEAD_BYTES = 256 << 20;
-
 /** Prints the job that would be submitted, as JSON; asks Nomad nothing. */
 export async function render(args: NomadJobArguments, { config }: LoadedConfig): Promise<number> {
-  const spec = await exampleSpec(args, config);
+  const spec = await exampleRun(args.query, args.parallelism, config);
   if (spec === undefined) return EXIT.usage;
   if (jobTemplate(config) !== undefined) {
     const hint = "Nomad itself parses the template: `wadi nomad plan --json` shows the whole job.";
@@ -38,7 +32,7 @@ export async function render(args: NomadJobArguments, { config }: LoadedConfig):
 
 /** Asks Nomad whether the workers would be placed now; nothing is started. The exit code is 1 if some would not. */
 export async function plan(args: NomadJobArguments, { config }: LoadedConfig): Promise<number> {
-  const spec = await exampleSpec(args, config);
+  const spec = await exampleRun(args.query, args.parallelism, config);
   if (spec === undefined) return EXIT.usage;
   const scheduler = nomadScheduler(config, silentLogger);
   try {
@@ -68,35 +62,6 @@ export async function status({ json }: { readonly json: boolean }, { config }: L
   } finally {
     await scheduler.shutdown();
   }
-}
-
-/** The first run that a pipeline of the query would have; undefined: the query is wrong, which has been said. */
-async function exampleSpec({ query, parallelism }: NomadJobArguments, config: Config): Promise<RunSpec | undefined> {
-  const script = await readScript(query);
-  const { planned, diagnostics } = await planText(script, new Map(), "preview");
-  sayDiagnostics(diagnostics, script);
-  if (planned === undefined) return undefined;
-  const slug = basename(query, ".sql")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 40);
-  return {
-    job: "job_example000000000" as JobId,
-    run: "run_example000000000" as RunId,
-    fence: 1n,
-    pipeline: "pl_example000000000" as PipelineId,
-    slug: slug === "" ? "query" : slug,
-    slots: parallelism,
-    slotsPerWorker: config["worker.task-slots"],
-    resources: { cpuMillis: 1_000, memoryBytes: config["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES },
-    artifact: "",
-    controllers: [],
-    runToken: "",
-    environment: {},
-    secrets: [],
-    overrides: {},
-  };
 }
 
 function tables(view: SchedulerView): string {

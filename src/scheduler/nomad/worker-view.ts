@@ -90,9 +90,16 @@ export function exitOf(allocation: NomadAllocation): WorkerExit {
 
 function exitReason(allocation: NomadAllocation, ended: NomadTaskEvent, why: NomadTaskEvent | undefined): string {
   if (allocation.PreemptedByAllocation !== "") return `preempted by allocation ${allocation.PreemptedByAllocation.slice(0, 8)}`;
-  const stopped = allocation.DesiredStatus === "run" ? "" : allocation.DesiredDescription;
+  // Whoever deregisters the job of a worker that has ended by itself is not why it ended.
+  const stopped = allocation.DesiredStatus === "run" || !wasKilled(allocation, ended) ? "" : allocation.DesiredDescription;
   const failure = why !== undefined && /Failure|Failed/.test(why.Type) ? why.DisplayMessage : "";
   return firstLine(failure || stopped || ended.DisplayMessage);
+}
+
+/** Whether it was Nomad that ended the task: it says so before it does. */
+function wasKilled(allocation: NomadAllocation, ended: NomadTaskEvent): boolean {
+  const events = allocation.TaskStates[WORKER_NAME]?.Events ?? [];
+  return events.slice(0, events.lastIndexOf(ended)).some(({ Type }) => Type === "Killing");
 }
 
 /** Why it is where it is. */

@@ -63,6 +63,29 @@ describe("an allocation as a worker", () => {
     expect(exitOf(row)).to.include({ outOfMemory: true, reason: "OOM killed" });
   });
 
+  it("says how it ended by itself, whoever stopped its job afterwards", () => {
+    const stopped = { ClientStatus: "failed", DesiredStatus: "stop", DesiredDescription: "alloc not needed due to job update" };
+    const killed = { exit_code: "137", signal: "9", oom_killed: "false" };
+    const row = allocation(stopped, [
+      { Type: "Started" },
+      { Type: "Terminated", DisplayMessage: "Exit Code: 137, Signal: 9", Details: killed },
+      { Type: "Not Restarting", DisplayMessage: "Policy allows no restarts" },
+    ]);
+    expect(exitOf(row)).to.include({ signal: "SIGKILL", reason: "Exit Code: 137, Signal: 9" });
+    const oom = { exit_code: "137", signal: "9", oom_killed: "true" };
+    expect(exitOf(allocation(stopped, [{ Type: "Terminated", Details: oom }])).reason).to.equal("OOM killed");
+  });
+
+  it("says why Nomad ended it", () => {
+    const stopped = { ClientStatus: "complete", DesiredStatus: "stop", DesiredDescription: "alloc is being migrated" };
+    const row = allocation(stopped, [
+      { Type: "Killing", DisplayMessage: "Sent interrupt. Waiting 30s before force killing" },
+      { Type: "Terminated", DisplayMessage: "Exit Code: 0", Details: { exit_code: "0" } },
+      { Type: "Killed", DisplayMessage: "Task successfully killed" },
+    ]);
+    expect(exitOf(row).reason).to.equal("alloc is being migrated");
+  });
+
   it("says why it never started", () => {
     const row = allocation({ ClientStatus: "failed" }, [
       { Type: "Received", DisplayMessage: "Task received by client" },
