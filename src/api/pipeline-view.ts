@@ -54,7 +54,7 @@ export function viewJob(job: JobRecord): z.input<typeof jobShape> {
     restarts: job.restarts,
     epoch: job.epoch,
     state_changed_at: job.stateChangedUs,
-    waiting: job.waiting === undefined ? null : { since: job.waiting.sinceUs, reason: job.waiting.reason },
+    waiting: job.waiting === undefined ? null : { since: job.waiting.sinceUs, for: job.waiting.for, reason: job.waiting.reason },
     worker_build: job.desiredBuild,
     running_worker_build: job.build,
     rejected_worker_build: job.rejectedBuild ?? null,

@@ -313,7 +313,7 @@ export class JobEffects {
     this.#stop?.abort.abort();
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
-    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal);
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, { mayPublish: this.#mayPublish });
     this.#stop = { abort, nudge: stopping.nudge };
     const gone = await stopping.gone;
     if (!gone) return;
@@ -327,7 +327,7 @@ export class JobEffects {
     this.#ends.get(run.fence)?.abort.abort();
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
-    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, "alone");
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, { alone: true });
     this.#ends.set(run.fence, { abort, nudge: stopping.nudge });
     const gone = await stopping.gone;
     if (!gone) return;
@@ -428,7 +428,7 @@ export class JobEffects {
   seen(view: WorkerView): void {
     const worker = this.#shared.book.registeredAs(view) as WorkerId | undefined;
     this.#shared.book.seen(view);
-    if (view.phase !== "exited") return;
+    if (view.phase !== "exited") return this.#reached(view, worker);
     this.#stop?.nudge();
     for (const { nudge } of this.#ends.values()) nudge();
     if (this.#room?.key.fence === view.fence) return this.#room.exited(worker, view.exit?.reason ?? view.note);
@@ -436,6 +436,18 @@ export class JobEffects {
     if (view.exit !== undefined && view.exit.code !== 0) this.#noteExit(view, worker, view.exit);
     this.#run.exited({ ...view, worker });
   }
+
+  /** A worker whose machine is gone is silent for less long until it is taken for lost. */
+  #reached({ fence, phase }: WorkerView, worker: WorkerId | undefined): void {
+    if (worker === undefined || this.#run?.key.fence !== fence || this.#run.over) return;
+    this.#run.reached(worker, phase !== "lost");
+  }
+
+  /** Whether a worker that is lost could publish something of what it was told. */
+  #mayPublish = (view: WorkerView): boolean => {
+    if (this.#run?.key.fence !== view.fence) return true;
+    return this.#run.mayPublish(this.#shared.book.registeredAs(view) as WorkerId | undefined);
+  };
 
   #noteExit(view: WorkerView, worker: WorkerId | undefined, { code, signal, outOfMemory, reason }: WorkerExit): void {
     const how = outOfMemory

@@ -2,7 +2,7 @@
 import type { Config } from "../core/config.ts";
 import { FIXED_LIMITS, type JobLimits } from "../job/job.ts";
 import type { RunLimits } from "../job/run-event.ts";
-import { WORKER_RENEWAL_MS } from "./run-messages.ts";
+import { HEARTBEAT_INTERVAL_MS, WORKER_RENEWAL_MS } from "./run-messages.ts";
 
 /** Bounds of the job machine. */
 export function jobLimits(settings: Config): JobLimits {
@@ -21,6 +21,7 @@ export function jobLimits(settings: Config): JobLimits {
 export function runLimits(settings: Config): RunLimits {
   return {
     heartbeatMs: settings["pipeline.worker-heartbeat-timeout"],
+    unreachableMs: 2 * HEARTBEAT_INTERVAL_MS,
     renewMs: WORKER_RENEWAL_MS,
     checkpointMs: settings["checkpoint.timeout"],
     closeMs: FIXED_LIMITS.stopMs / 2,

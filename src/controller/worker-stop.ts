@@ -17,9 +17,17 @@ export interface WorkerStopping {
   readonly nudge: () => void;
 }
 
+/** Whom a stop is about. */
+export interface WorkerStopScope {
+  /** Only workers of the run itself. */
+  readonly alone?: boolean;
+  /** Whether a lost worker may still carry out a commit; absent: any may. */
+  readonly mayPublish?: (view: WorkerView) => boolean;
+}
+
 /**
- * Stops all workers of `run` and of earlier runs of the job (`scope` "alone": of `run` only). A worker that the scheduler calls lost counts as gone once its lease must have
- * run out: it cannot publish anything without a commit of this controller.
+ * Stops all workers of `run` and of earlier runs of the job. A worker that the scheduler calls lost cannot publish anything without a commit of
+ * this controller: it counts as gone at once if it has carried out all it was told, and otherwise when its lease must have run out.
  */
 export function workerStop(
   { scheduler, clock }: LeaderContext,
@@ -27,17 +35,18 @@ export function workerStop(
   run: RunReference,
   mode: WorkerStop,
   signal: AbortSignal,
-  scope: "with-earlier" | "alone" = "with-earlier",
+  { alone = false, mayPublish = () => true }: WorkerStopScope = {},
 ): WorkerStopping {
   let wake = new AbortController();
   const lostSince = new Map<string, number>();
   const isGone = (view: WorkerView): boolean => {
     if (view.phase !== "lost") return view.phase === "exited";
+    if (!mayPublish(view)) return true;
     const since = lostSince.get(view.handle) ?? clock.elapsedMs();
     lostSince.set(view.handle, since);
     return clock.elapsedMs() - since > WORKER_LEASE_MS;
   };
-  const isMeant = ({ fence }: WorkerView): boolean => (scope === "alone" ? fence === BigInt(run.fence) : fence <= BigInt(run.fence));
+  const isMeant = ({ fence }: WorkerView): boolean => (alone ? fence === BigInt(run.fence) : fence <= BigInt(run.fence));
   const left = async () => (await scheduler.listWorkers(job)).filter((view) => isMeant(view) && !isGone(view));
   const work = async (): Promise<boolean> => {
     const keys = new Map<string, RunKey>([[run.id, { job, run: run.id, fence: BigInt(run.fence) }]]);

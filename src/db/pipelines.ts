@@ -76,7 +76,7 @@ export interface JobRecord {
   readonly finishedUs: number | undefined;
   readonly failure: JobFailure | undefined;
   /** The scheduler has no place for its workers; undefined: it does not wait for any. */
-  readonly waiting: { readonly sinceUs: number; readonly reason: string } | undefined;
+  readonly waiting: { readonly sinceUs: number; readonly for: "slots" | "start" | "stop"; readonly reason: string } | undefined;
   /** Build of the workers that is wanted; empty: the scheduler's default. */
   readonly desiredBuild: string;
   /** Build that runs; empty: the default. */
@@ -211,8 +211,9 @@ function jobOf(row: Row): JobRecord {
 }
 
 function waitingOf({ waiting }: Row): JobRecord["waiting"] {
-  if (waiting === null || waiting.for !== "slots" || typeof waiting.sinceMs !== "number") return undefined;
-  return { sinceUs: Math.round(waiting.sinceMs * 1000), reason: String(waiting.reason ?? "") };
+  if (waiting === null || typeof waiting.sinceMs !== "number") return undefined;
+  const what = waiting.for === "start" || waiting.for === "stop" ? waiting.for : "slots";
+  return { sinceUs: Math.round(waiting.sinceMs * 1000), for: what, reason: String(waiting.reason ?? "") };
 }
 
 function failureOf(row: Row): JobFailure | undefined {

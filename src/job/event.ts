@@ -55,6 +55,8 @@ export type JobEvent = { readonly jitter?: number } /**
   | { readonly kind: "workers-gone"; readonly fence: number }
   /** A machine with workers of the run drains. */
   | { readonly kind: "drain"; readonly fence: number; readonly reason: string; readonly deadlineMs: number | undefined }
+  /** The scheduler may have been away and answers now: what it was asked in vain is asked again. */
+  | { readonly kind: "scheduler-back" }
   | { readonly kind: "run"; readonly fence: number; readonly report: RunReport }
 );
 
@@ -72,5 +74,6 @@ export const JOB_EVENT_KINDS = [
   "stop-failed",
   "workers-gone",
   "drain",
+  "scheduler-back",
   "run",
 ] as const satisfies readonly JobEvent["kind"][];

@@ -11,6 +11,7 @@ import {
   isEnding,
   isNeeded,
   outsideError,
+  patienceMs,
   type RunDraft,
   report,
   subtasksOf,
@@ -97,10 +98,11 @@ export function workerExited(draft: RunDraft, worker: WorkerId | undefined, reas
 
 /** A worker that has been silent for too long is gone. */
 export function silenceDue(draft: RunDraft): void {
-  const { heartbeatMs } = draft.run.config.limits;
-  for (const [worker, { heardAtMs, over }] of draft.run.workers) {
-    if (over || heardAtMs + heartbeatMs > draft.nowMs) continue;
-    const seconds = heartbeatMs / 1000;
-    workerOver(draft, worker, outsideError("connection-lost", `worker ${worker} has not been heard of for ${seconds} s`));
+  const { limits } = draft.run.config;
+  for (const [worker, known] of draft.run.workers) {
+    const limitMs = patienceMs(known, limits);
+    if (known.over || known.heardAtMs + limitMs > draft.nowMs) continue;
+    const nor = known.unreachable ? ", nor does the scheduler hear of its machine" : "";
+    workerOver(draft, worker, outsideError("connection-lost", `worker ${worker} has not been heard of for ${limitMs / 1000} s${nor}`));
   }
 }

@@ -20,6 +20,8 @@ export interface OfferedSlots {
 export interface RunLimits {
   /** `pipeline.worker-heartbeat-timeout`: a silent worker is lost, with it the run. */
   readonly heartbeatMs: number;
+  /** A silent worker whose machine the scheduler does not reach either is lost after so long; after half of it if its stream broke, too. */
+  readonly unreachableMs: number;
   /** Leases are renewed this often. */
   readonly renewMs: number;
   /** `checkpoint.timeout`: an epoch that is not complete then fails the run. */
@@ -103,6 +105,8 @@ export type RunEvent =
   | { readonly kind: "disconnected"; readonly worker: WorkerId }
   /** The scheduler says that a worker is gone for good; undefined: one that has not registered. */
   | { readonly kind: "worker-exited"; readonly worker: WorkerId | undefined; readonly reason: string; readonly outOfMemory: boolean }
+  /** The scheduler does not hear of the worker's machine, or does again. It may well run, and is not lost as long as it is heard. */
+  | { readonly kind: "worker-unreachable"; readonly worker: WorkerId; readonly unreachable: boolean }
   /** The effect `complete` succeeded, now or in an earlier attempt, by this controller or another. */
   | { readonly kind: "recorded"; readonly epoch: number }
   /** The effect `complete` failed. `retry: "backoff"`: it is tried again until the checkpoint's time is over. */

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, ErrorRecord } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
-import type { CoordinatorState } from "./coordinator.ts";
+import type { CoordinatorState, OpenEpoch } from "./coordinator.ts";
 import type { RunReport } from "./event.ts";
 import type { PlacedWorker } from "./job.ts";
 import type { CloseMode, DataAddress, RunConfig, RunEffect } from "./run-event.ts";
@@ -25,6 +25,8 @@ export interface RunWorker {
   readonly over: boolean;
   /** Has asked to leave its machine. */
   readonly leaving: boolean;
+  /** The scheduler does not hear of its machine. */
+  readonly unreachable: boolean;
 }
 
 /** How far a run is. `draining`: the last epoch is published and the job is told; `closing`: workers close; `done`: nothing follows. */
@@ -90,6 +92,21 @@ export function report(draft: RunDraft, told: RunReport): void {
 /** Whether the worker has subtasks, or may yet be given some. */
 export function isNeeded(run: Run, worker: WorkerId): boolean {
   return run.placement === undefined || run.placement.some((placed) => placed.worker === worker);
+}
+
+/** How long the worker may be silent, milliseconds. */
+export function patienceMs({ connected, unreachable }: RunWorker, { heartbeatMs, unreachableMs }: RunConfig["limits"]): number {
+  if (!unreachable) return heartbeatMs;
+  return Math.min(heartbeatMs, connected ? unreachableMs : unreachableMs / 2);
+}
+
+/** Whether the worker may publish something if nobody tells it anything any more: it was told to, and has not said that it has. */
+export function mayPublish(run: Run, worker: WorkerId): boolean {
+  if (run.workers.get(worker)?.data === undefined) return true;
+  const subtasks = subtasksOf(run, worker);
+  const owed = ({ phase, commits }: OpenEpoch): boolean =>
+    phase === "committing" && subtasks.some((subtask) => ((commits.bits >> BigInt(subtask)) & 1n) === 0n);
+  return run.coordinator.open.some(owed);
 }
 
 /** The worker's subtasks, ascending; none if it is not placed. */

@@ -57,7 +57,7 @@ function register(draft: RunDraft, worker: WorkerId, { slots, data, resumption }
   const over = before?.over === true;
   const fields = { connected: true, resumed: resumption !== undefined, assigned: false, heardAtMs: nowMs, renewedAtMs: nowMs };
   change(draft, {
-    workers: new Map(draft.run.workers).set(worker, { leaving: false, over, ...before, slots, data, ...fields }),
+    workers: new Map(draft.run.workers).set(worker, { leaving: false, unreachable: false, over, ...before, slots, data, ...fields }),
   });
   if (!isNeeded(draft.run, worker) || over) return dismiss(draft, worker);
   if (draft.run.placement === undefined) return place(draft, worker, resumption);

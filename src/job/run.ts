@@ -10,7 +10,7 @@ import type { RunCommand } from "./effect.ts";
 import { closeDue, silenceDue, stop, workerExited } from "./run-end.ts";
 import { checkpoint, epochsDue, epochsWakeAtMs, recorded, recordFailed } from "./run-epochs.ts";
 import type { Adoption, RunConfig, RunEvent } from "./run-event.ts";
-import { change, type Run, type RunDraft, type RunStep, type RunWorker } from "./run-state.ts";
+import { change, changeWorker, patienceMs, type Run, type RunDraft, type RunStep, type RunWorker } from "./run-state.ts";
 import { close, disconnected, heard, placementStored, renewalsDue } from "./run-workers.ts";
 
 export type { Run, RunStep } from "./run-state.ts";
@@ -50,6 +50,7 @@ export function adoptRun(config: RunConfig, { placement, recorded: epochs }: Ado
     renewedAtMs: nowMs,
     over: false,
     leaving: false,
+    unreachable: false,
   };
   const workers = new Map(placement.map(({ worker, count }) => [worker, { ...absent, slots: count }]));
   const coordinator = startCoordinator(run.coordinator.config, epochs);
@@ -76,6 +77,8 @@ function follow(draft: RunDraft, event: RunEvent): void {
       return disconnected(draft, event.worker);
     case "worker-exited":
       return workerExited(draft, event.worker, event.reason, event.outOfMemory);
+    case "worker-unreachable":
+      return changeWorker(draft, event.worker, { unreachable: event.unreachable });
     case "recorded":
       return recorded(draft, event.epoch);
     case "record-failed":
@@ -131,10 +134,12 @@ function forgive(draft: RunDraft, lateMs: number): void {
 /** When the machine wants a `tick` without anything else happening; undefined: never. */
 export function runWakeAtMs(run: Run): number | undefined {
   if (run.phase === "done") return undefined;
-  const { heartbeatMs, renewMs } = run.config.limits;
+  const { limits } = run.config;
+  const { renewMs } = limits;
   const times = [run.closeDeadlineAtMs, epochsWakeAtMs(run)];
-  for (const { over, connected, heardAtMs, renewedAtMs } of run.workers.values()) {
-    if (!over) times.push(heardAtMs + heartbeatMs);
+  for (const worker of run.workers.values()) {
+    const { over, connected, heardAtMs, renewedAtMs } = worker;
+    if (!over) times.push(heardAtMs + patienceMs(worker, limits));
     if (!over && connected) times.push(renewedAtMs + renewMs);
   }
   const known = times.filter((ms) => ms !== undefined);

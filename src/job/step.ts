@@ -110,9 +110,25 @@ function follow(draft: JobDraft, event: JobEvent): void {
       return workersGone(draft);
     case "drain":
       return moveAway(draft, event.reason, event.deadlineMs);
+    case "scheduler-back":
+      return schedulerBack(draft);
     case "run":
       return runReported(draft, event.report);
   }
+}
+
+/** Nothing waits for the end of a pause that was made because the scheduler did not answer. */
+function schedulerBack(draft: JobDraft): void {
+  const { leftovers, prepared, retryAtMs } = draft.job.context;
+  if (leftovers.some((leftover) => leftover.retryAtMs !== undefined)) {
+    const now = leftovers.map((leftover) => (leftover.retryAtMs === undefined ? leftover : { ...leftover, retryAtMs: draft.nowMs }));
+    remember(draft, { leftovers: now });
+    endLeftovers(draft, false);
+  }
+  if (prepared !== undefined && draft.job.state === "running") openPrepared(draft);
+  if (retryAtMs === undefined) return;
+  remember(draft, { attempts: 0 });
+  retry(draft);
 }
 
 function startFailed(draft: JobDraft, error: ErrorRecord): void {

@@ -25,7 +25,13 @@ export type EventName =
   | "run prepared";
 
 /** Events that mean the same in all states. */
-const EVERYWHERE = { loaded: "handled", "desired-changed": "handled", tick: "handled", "run epoch-complete": "handled" } as const;
+const EVERYWHERE = {
+  loaded: "handled",
+  "desired-changed": "handled",
+  tick: "handled",
+  "scheduler-back": "handled",
+  "run epoch-complete": "handled",
+} as const;
 
 const NOTHING = {
   compiled: "ignored",

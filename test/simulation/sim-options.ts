@@ -94,6 +94,7 @@ const LIMITS: JobLimits = {
 
 const RUN_LIMITS: RunLimits = {
   heartbeatMs: 12_000,
+  unreachableMs: 4_000,
   renewMs: 4000,
   checkpointMs: 40_000,
   closeMs: 5000,

@@ -183,9 +183,12 @@ export const jobShape = z
     epoch: count.meta({ description: "newest complete checkpoint; 0: none" }),
     state_changed_at: micros,
     waiting: z
-      .object({ since: micros, reason: z.string() })
+      .object({ since: micros, for: z.enum(["slots", "start", "stop"]), reason: z.string() })
       .nullable()
-      .meta({ description: "it waits for capacity: since when and why; null: it does not" }),
+      .meta({
+        description:
+          "it waits: since when and why, for capacity (slots) or for a scheduler that does not answer (start, stop); null: it does not",
+      }),
     worker_build: z.string().meta({ description: "build of the workers that is wanted; empty: the scheduler's default" }),
     running_worker_build: z.string(),
     rejected_worker_build: z.string().nullable().meta({ description: "the wanted build, if it did not come up" }),

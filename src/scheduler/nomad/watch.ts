@@ -37,7 +37,8 @@ const REFUSALS = 3;
 const POLLING_MS = 60_000;
 /** Between two complete looks when something changes all the time. */
 const POLL_PAUSE_MS = 1_000;
-const BACKOFF = { attempts: Number.POSITIVE_INFINITY, initialMs: 250, maxMs: 5_000 };
+/** Also of the look whether Nomad is back: jobs wait for it. */
+const BACKOFF = { attempts: Number.POSITIVE_INFINITY, initialMs: 250, maxMs: 2_000 };
 
 /** See the file's comment. */
 export class NomadWatch {

@@ -52,7 +52,7 @@ describe("stopping workers", () => {
     expect(await gone).to.equal(true);
   });
 
-  it("takes a worker of which nobody knows for gone once its lease has run out", async () => {
+  it("takes a worker of which nobody knows for gone once its lease has run out, at once if it cannot publish anything", async () => {
     const clock = new ManualClock();
     const lost = { ...spec(1n), handle: "h", phase: "lost", exit: undefined } as unknown as WorkerView;
     const scheduler = { listWorkers: async () => [lost], stopWorkers: async () => undefined };
@@ -67,6 +67,8 @@ describe("stopping workers", () => {
     expect(over).to.equal(false);
     await clock.advance(15_000);
     expect(over).to.equal(true);
+    const done = { mayPublish: () => false };
+    expect(await workerStop(context, JOB, { id: "run_1" as RunId, fence: 1 }, { kind: "force" }, never, done).gone).to.equal(true);
   });
 
   it("is given up when something harder begins", async () => {

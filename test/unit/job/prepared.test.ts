@@ -132,6 +132,8 @@ describe("job machine: make before break", () => {
     expect(driver.job.state).to.equal("stopped");
     driver.feed({ kind: "stop-failed", fence: 2, error: failure() });
     expect(driver.wake()).to.deep.equal(["end-workers"]);
+    driver.feed({ kind: "stop-failed", fence: 2, error: failure() });
+    expect(driver.feed({ kind: "scheduler-back" })).to.deep.equal(["end-workers"]);
     expect(driver.feed({ kind: "loaded" })).to.deep.equal(["end-workers"]);
     driver.feed({ kind: "workers-gone", fence: 2 });
     expect(driver.feed({ kind: "loaded" })).to.deep.equal([]);

@@ -4,6 +4,7 @@ import type { JobId, WorkerId } from "../../../src/core/ids.ts";
 import { runIdOf } from "../../../src/job/job.ts";
 import { adoptRun, type Run, runWakeAtMs, startRun, stepRun } from "../../../src/job/run.ts";
 import type { Adoption, Resumption, RunConfig, RunEffect, RunEvent, WorkerMessage } from "../../../src/job/run-event.ts";
+import { mayPublish } from "../../../src/job/run-state.ts";
 import { failure } from "./job-driver.ts";
 
 const [A, B, C] = ["wk_a", "wk_b", "wk_c"] as WorkerId[] as [WorkerId, WorkerId, WorkerId];
@@ -11,7 +12,15 @@ const PLACEMENT = [
   { worker: A, first: 0, count: 1 },
   { worker: B, first: 1, count: 1 },
 ];
-const LIMITS = { heartbeatMs: 30_000, renewMs: 5000, checkpointMs: 600_000, closeMs: 10_000, backoffMs: 500, maxBackoffMs: 4000 };
+const LIMITS = {
+  heartbeatMs: 30_000,
+  unreachableMs: 4000,
+  renewMs: 5000,
+  checkpointMs: 600_000,
+  closeMs: 10_000,
+  backoffMs: 500,
+  maxBackoffMs: 4000,
+};
 const CONFIG: RunConfig = {
   run: { id: runIdOf("job_test" as JobId, 3), fence: 3 },
   vertices: 2,
@@ -143,6 +152,34 @@ describe("run machine: workers", () => {
     expect(driver.pass(LIMITS.renewMs, [A])).to.deep.equal(["close force wk_a", "report lost"]);
     expect(runWakeAtMs(driver.run)).to.equal(undefined);
     expect(driver.register(A)).to.deep.equal([]);
+  });
+
+  it("loses a silent worker sooner whose machine the scheduler does not reach either, and not one that is heard", () => {
+    const lost = (worker: WorkerId): RunEvent => ({ kind: "worker-unreachable", worker, unreachable: true });
+    const heard = new RunDriver().toRunning();
+    heard.feed(lost(B));
+    expect(heard.pass(LIMITS.heartbeatMs, [A, B])).to.not.include("report lost");
+    expect(heard.tickAfter(LIMITS.unreachableMs)).to.include("report lost");
+    const back = new RunDriver().toRunning();
+    back.feed(lost(B));
+    back.feed({ kind: "worker-unreachable", worker: B, unreachable: false });
+    expect(back.tickAfter(LIMITS.unreachableMs)).to.not.include("report lost");
+    const cut = new RunDriver().toRunning();
+    cut.feed(lost(B));
+    cut.feed({ kind: "disconnected", worker: B });
+    expect(cut.tickAfter(LIMITS.unreachableMs / 2)).to.include("report lost");
+  });
+
+  it("knows whether a worker may still publish something", () => {
+    const driver = new RunDriver().toRunning();
+    const may = () => [A, B, C].map((worker) => mayPublish(driver.run, worker));
+    driver.feed({ kind: "command", command: { kind: "checkpoint" } });
+    driver.report(1);
+    expect(may()).to.deep.equal([false, false, true]);
+    driver.feed({ kind: "recorded", epoch: 1 });
+    expect(may()).to.deep.equal([true, true, true]);
+    driver.say(A, { kind: "committed", epoch: 1, subtask: 0 });
+    expect(may()).to.deep.equal([false, true, true]);
   });
 
   it("does not hold a time against workers in which it did not run itself", () => {

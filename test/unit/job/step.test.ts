@@ -49,6 +49,20 @@ describe("job machine: starting", () => {
     expect(driver.job.state).to.equal("failing");
   });
 
+  it("asks at once for what it waits for when the scheduler is back, and for nothing else", () => {
+    const driver = new JobDriver();
+    driver.feed({ kind: "loaded" });
+    driver.feed({ kind: "compiled", artifact: "a1", vertices: 1 });
+    expect(driver.feed({ kind: "scheduler-back" })).to.deep.equal([]);
+    for (let attempt = 0; attempt < 8; attempt++) driver.feed({ kind: "start-failed", fence: 1, error: failure() });
+    expect(driver.feed({ kind: "scheduler-back" })).to.deep.equal(["start-run", "start-workers"]);
+    expect(driver.job.context.attempts).to.equal(0);
+    driver.toRunning();
+    driver.run({ kind: "lost", error: failure() });
+    driver.feed({ kind: "stop-failed", fence: 1, error: failure() });
+    expect(driver.feed({ kind: "scheduler-back" })).to.deep.equal(["stop-workers"]);
+  });
+
   it("fails at once what the user has to mend", () => {
     const driver = new JobDriver();
     driver.feed({ kind: "loaded" });

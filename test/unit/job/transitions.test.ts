@@ -46,6 +46,7 @@ function eventsOf(fence: number): readonly JobEvent[] {
     { kind: "stop-failed", fence, error: failure() },
     { kind: "workers-gone", fence },
     { kind: "drain", fence, reason: "node drain", deadlineMs: undefined },
+    { kind: "scheduler-back" },
     ...REPORTS.map((report): JobEvent => ({ kind: "run", fence, report })),
   ];
 }
@@ -124,7 +125,7 @@ describe("job transitions", () => {
   it("are true: what is ignored changes nothing, what is handled does something somewhere", () => {
     const effective = new Set<string>();
     const ignored = new Set<string>();
-    for (let seed = 1; seed <= 1500; seed++) {
+    for (let seed = 1; seed <= 4000; seed++) {
       const { driver } = wander(seed, seed % 40);
       const { job } = driver;
       for (const event of eventsOf(driver.fence)) {
@@ -139,8 +140,8 @@ describe("job transitions", () => {
     const handled = JOB_STATES.flatMap((state) =>
       Object.entries(ANSWERS[state]).flatMap(([name, answer]) => (answer === "handled" ? [`${state}: ${name}`] : [])),
     );
-    // Whether time or another leader changes something depends on what else there is.
-    const sometimes = ["desired-changed", "loaded", "tick"];
+    // Whether time, another leader or a scheduler that was away changes something depends on what else there is.
+    const sometimes = ["desired-changed", "loaded", "tick", "scheduler-back"];
     const missing = handled.filter((name) => !effective.has(name) && !sometimes.some((event) => name.endsWith(event)));
     expect(missing).to.deep.equal([]);
     expect(ignored.size).to.be.greaterThan(100);
@@ -148,7 +149,7 @@ describe("job transitions", () => {
 
   it("are true of runs besides the newest one", () => {
     const effective = new Set<string>();
-    for (let seed = 1; seed <= 1500; seed++) {
+    for (let seed = 1; seed <= 4000; seed++) {
       const { driver } = wander(seed, seed % 40);
       const { job } = driver;
       const [, ...besides] = fencesOf(job);
@@ -170,7 +171,7 @@ describe("job transitions", () => {
 
   it("lead only where the table says, and give every transient state a deadline", () => {
     const seen = new Set<string>();
-    for (let seed = 1; seed <= 1500; seed++) {
+    for (let seed = 1; seed <= 4000; seed++) {
       const prng = new Prng(seed);
       const driver = new JobDriver({ preview: prng.chance(1, 5) });
       for (let i = 0; i < 40; i++) {

@@ -233,10 +233,11 @@ export interface Job {
   readonly epoch: number;
   /** microseconds since 1970-01-01 UTC */
   readonly state_changed_at: number;
-  /** it waits for capacity: since when and why; null: it does not */
+  /** it waits: since when and why, for capacity (slots) or for a scheduler that does not answer (start, stop); null: it does not */
   readonly waiting: {
     /** microseconds since 1970-01-01 UTC */
     readonly since: number;
+    readonly for: "slots" | "start" | "stop";
     readonly reason: string;
   } | null;
   /** build of the workers that is wanted; empty: the scheduler's default */

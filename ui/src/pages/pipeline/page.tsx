@@ -74,8 +74,10 @@ function LoadedPage({ pipeline, job, tab, refresh }: LoadedPageProps) {
       {job?.waiting && (
         <div class="pipeline-note">
           <Note tone="warn">
-            <strong>Waits for capacity since {formatTime(job.waiting.since)}</strong>: {job.waiting.reason}{" "}
-            <Link to={paths.clusterRun(job.id, job.run_id)}>Why</Link>
+            <strong>
+              Waits {job.waiting.for === "slots" ? "for capacity" : "for the scheduler"} since {formatTime(job.waiting.since)}
+            </strong>
+            : {job.waiting.reason} <Link to={paths.clusterRun(job.id, job.run_id)}>Why</Link>
           </Note>
         </div>
       )}
