@@ -77,6 +77,7 @@ export class Leader {
     const over = AbortSignal.any([stop, term.signal]);
     setMaxListeners(0, over, term.signal);
     const unobserve = scheduler.observe((event) => this.#observed(event));
+    scheduler.tellControllers?.(this.#context.endpoints);
     metrics.leader.set(1);
     metrics.leaderEpoch.set(Number(term.epoch));
     try {

@@ -190,6 +190,13 @@ export interface Scheduler {
   logs(handle: string, query: LogQuery): AsyncIterable<LogPiece>;
 
   /**
+   * The caller leads from now on, and controllers are found there: "host:port", the caller first. Told at the begin of every term. Workers of
+   * runs that go on find them as they find those of `RunSpec.controllers`, after a while. Absent: workers here learn it from controllers alone.
+   * Never throws.
+   */
+  tellControllers?(endpoints: readonly string[]): void;
+
+  /**
    * What people are shown. From what is known: it asks the outside system for no more than what has changed, and never throws: an outside
    * system that does not answer shows as `link` "down" with what was known last.
    */

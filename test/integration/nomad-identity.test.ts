@@ -77,7 +77,10 @@ describe("workers on Nomad whose controller moves", function () {
     const leader = cluster.controllerOfCluster();
     process.kill(leader, "SIGSTOP");
     await eventually("the other one leads", async () => ((await standby.leads()) === true ? true : undefined), 20_000);
-    await nomad(`/v1/var/${variable.Path}`, "PUT", { Path: variable.Path, Items: { ...variable.Items, controllers: standby.endpoint } });
+    // It is in no setting of anybody: the variable tells of it once it leads.
+    const known = async () => (await nomad<Variable>(`/v1/var/${variable.Path}`)).Items["controllers"]?.split(",") ?? [];
+    await eventually("the variable tells of it", async () => (await known()).includes(standby.endpoint) || undefined, 20_000);
+    expect(await known()).to.deep.equal([standby.endpoint, `127.0.0.1:${cluster.ports.controller}`]);
     await pipeline.advanced((await pipeline.job()).epoch, 3);
     expect(cluster.pids("worker")).to.deep.equal(workers);
     await pipeline.finish();

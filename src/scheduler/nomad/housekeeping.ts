@@ -18,6 +18,7 @@ export interface HousekeepingOptions {
   readonly jobs: NomadJobs;
   readonly fences: FenceRecords;
   readonly runsToKeep: number;
+  /** Where controllers are until somebody leads. */
   readonly controllers: readonly string[];
   readonly clock: Clock;
   readonly nowMs: () => number;
@@ -29,16 +30,27 @@ const PACE_MS = 250;
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const PRUNE_MS = 60 * 60 * 1000;
 
+/** Addresses that mean every interface: nobody finds a controller there. */
+const EVERYWHERE = /^(?:0\.0\.0\.0|\[?::\]?):\d+$/;
+
 /** See the file's comment. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   #busy = false;
   /** Runs whose record and controllers were compared, by Nomad job. */
   readonly #checked = new Set<string>();
+  #controllers: readonly string[];
   #prunedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
+    this.#controllers = options.controllers;
+  }
+
+  /** Somebody else leads: workers of all live runs are told. */
+  controllersAre(endpoints: readonly string[]): void {
+    this.#controllers = endpoints.filter((endpoint) => !EVERYWHERE.test(endpoint));
+    this.#checked.clear();
   }
 
   /** Does what there is to do, unless it is being done. Never throws. */
@@ -92,14 +104,14 @@ export class Housekeeping {
   /** A live run, once: ended if its record says that it is over; its workers are told where controllers are now. */
   async #check({ id, key }: KnownRun): Promise<boolean> {
     if (this.#checked.has(id)) return false;
-    this.#checked.add(id);
-    const { fences, jobs, controllers, logger } = this.#options;
+    const { fences, jobs, logger } = this.#options;
     const { record } = await fences.read(key.job);
     if (record !== undefined && record.fence === key.fence && record.stopped) {
       logger.info("ending a run in Nomad that was stopped", { job: key.job, run: key.run, nomadJob: id });
       await jobs.deregister(id);
       await jobs.removeVariable(id);
-    } else if (controllers.length > 0) await jobs.writeControllers(id, controllers);
+    } else if (this.#controllers.length > 0) await jobs.writeControllers(id, this.#controllers);
+    this.#checked.add(id);
     return true;
   }
 

@@ -195,6 +195,12 @@ export class NomadScheduler implements Scheduler {
     };
   }
 
+  tellControllers(endpoints: readonly string[]): void {
+    this.#check();
+    this.#housekeeping.controllersAre(endpoints);
+    this.#housekeeping.nudge(this.#watching?.end.signal);
+  }
+
   async plan(spec: RunSpec): Promise<SchedulerPlan> {
     this.#check();
     const job = await this.#render(spec);
