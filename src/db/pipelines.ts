@@ -350,6 +350,17 @@ export async function changeDesired(db: Database, pipelineId: string, change: De
   return writeDesired(db, "changing a pipeline", pipelineId, columns);
 }
 
+/** Gives the pipeline other tags. Does nothing if it does not exist. */
+export async function changeTags(db: Database, pipelineId: string, tags: Readonly<Record<string, string>>): Promise<void> {
+  try {
+    await db("pipelines")
+      .where({ id: pipelineId })
+      .update({ tags: JSON.stringify(tags) });
+  } catch (error) {
+    throw databaseError("changing a pipeline's tags", error);
+  }
+}
+
 /** Asks for a restart of the pipeline's job, which is to run afterwards. False if the pipeline does not exist. */
 export async function requestRestart(db: Database, pipelineId: string, request: RestartRequest): Promise<boolean> {
   const beyond = "(select greatest(j.epoch, coalesce(max(c.epoch), 0)) + 1 from checkpoints c where c.job_id = j.id)";

@@ -148,5 +148,8 @@ onBothDatabases("the API of the scheduler", (stage) => {
     const { id } = await api.ok("POST", "/pipelines", { name: "bids", query: IMPULSE });
     expect((await api.ok("PATCH", `/pipelines/${id}`, { worker_build: "1.2.3" })).worker_build).to.equal("1.2.3");
     await api.refused(400, "PATCH", `/pipelines/${id}`, { body: { worker_build: "a b" } }, "worker_build");
+    // Tags are no wish of the job's: nothing moves.
+    expect(await api.ok("PATCH", `/pipelines/${id}`, { tags: { build: "pinned" } })).to.deep.include({ tags: { build: "pinned" } });
+    expect((await api.ok("GET", `/pipelines/${id}`)).worker_build).to.equal("1.2.3");
   });
 });

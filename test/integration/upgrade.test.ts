@@ -32,7 +32,7 @@ async function startApi(pipelines: readonly FakePipeline[]) {
   const patch = (one: FakePipeline, build: string): void => {
     patches.push(`${one.name} ${build}`);
     one.build = build;
-    if (one.good || build === "") Object.assign(one, { running: build, epoch: one.epoch + 1, rejected: null });
+    if (one.good || build === "") Object.assign(one, { running: build, rejected: null });
     else one.rejected = build;
   };
   const shown = (one: FakePipeline) => ({ ...one, preview: false, worker_build: one.build });
@@ -47,7 +47,11 @@ async function startApi(pipelines: readonly FakePipeline[]) {
   const answer = async (request: IncomingMessage): Promise<unknown> => {
     const one = pipelines.find(({ id }) => (request.url ?? "").includes(id));
     if (one === undefined) return { data: pipelines.map(shown), has_more: false };
-    if (request.method !== "PATCH") return { data: [job(one)] };
+    if (request.method !== "PATCH") {
+      if (request.url?.endsWith("/jobs") !== true) return shown(one);
+      one.epoch += 1;
+      return { data: [job(one)] };
+    }
     const body = JSON.parse((await request.toArray()).join("")) as { worker_build: string };
     patch(one, body.worker_build);
     return shown(one);
@@ -86,13 +90,24 @@ describe("wadi upgrade", () => {
     api.stop();
   });
 
-  it("stops at the first that does not come up, exit code 1, and goes on with --continue", async () => {
+  it("leaves what was pinned since, and what has the build already", async () => {
+    const late = pipeline("pl_a");
+    const api = await startApi([late, pipeline("pl_b")]);
+    await planUpgrade(api.options, "v2", file);
+    Object.assign(late, { tags: { build: "pinned" } });
+    expect(await applyUpgrade(api.options, file, MANNER)).to.equal(0);
+    expect(await applyUpgrade(api.options, file, MANNER)).to.equal(0);
+    expect(api.patches).to.deep.equal(["b v2"]);
+    api.stop();
+  });
+
+  it("stops at the first that does not come up and takes the wish back, exit code 1, and goes on with --continue", async () => {
     const api = await startApi([pipeline("pl_a", { good: false }), pipeline("pl_b")]);
     await planUpgrade(api.options, "v2", file);
     expect(await applyUpgrade(api.options, file, MANNER)).to.equal(1);
-    expect(api.patches).to.deep.equal(["a v2"]);
+    expect(api.patches).to.deep.equal(["a v2", "a "]);
     expect(await applyUpgrade(api.options, file, { ...MANNER, goOn: true })).to.equal(1);
-    expect(api.patches).to.deep.equal(["a v2", "a v2", "b v2"]);
+    expect(api.patches).to.deep.equal(["a v2", "a ", "a v2", "a ", "b v2"]);
     api.stop();
   });
 

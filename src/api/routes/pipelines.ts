@@ -2,6 +2,7 @@
 import { z } from "zod";
 import {
   changeDesired,
+  changeTags,
   deletePipeline,
   insertPipeline,
   listPipelines,
@@ -169,7 +170,7 @@ const changeRoutes = (["patch", "put"] as const).map((method) =>
     path: "/pipelines/{id}",
     operation: method === "patch" ? "patchPipeline" : "putPipeline",
     tag: "pipelines",
-    summary: "Stop, start or rescale a pipeline, or change its checkpoint interval",
+    summary: "Stop, start or rescale a pipeline, or change its checkpoint interval, its workers' build or its tags",
     role: "editor",
     params: pipelineParams,
     body: pipelinePatch,
@@ -183,9 +184,11 @@ const changeRoutes = (["patch", "put"] as const).map((method) =>
         env_vars: envVars,
         scheduler_config: schedulerConfig,
         worker_build: build,
+        tags,
       } = body;
       const pipeline = await requirePipeline(api, params.id);
       if (pipeline.preview && stop === "none") throw conflict("a preview cannot be started again");
+      if (tags !== undefined) await changeTags(api.db, params.id, tags);
       await changeDesired(api.db, params.id, { parallelism, checkpointIntervalUs, stop, envVars, schedulerConfig, build });
       return answerPipeline(api, params.id);
     },

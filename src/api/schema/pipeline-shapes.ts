@@ -77,6 +77,7 @@ export const pipelinePatch = z
     env_vars: optional(envVars),
     scheduler_config: optional(jsonObject),
     worker_build: optional(workerBuild),
+    tags: optional(stringMap).meta({ description: "instead of all it has; the job goes on as it is" }),
   })
   .meta({ id: "PipelinePatch" });
 

@@ -1,6 +1,7 @@
 /**
  * `wadi upgrade plan|apply|rollback`: moves the pipelines of a cluster to another build of the workers, one after another. The controller moves one
- * pipeline by checkpoint hand-over and takes a build back that does not come up; this goes on only when the new build has run and taken a checkpoint.
+ * pipeline by checkpoint hand-over and takes a build back that does not come up; this goes on only when the new build has run and taken a checkpoint,
+ * and takes the wish for a build back that was given up.
  * A plan is a file that says what each pipeline runs now, so that the way back is known. Pipelines with the tag build=pinned stay.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -40,6 +41,8 @@ export interface UpgradeManner {
 const POLL_MS = 500;
 const PIN_TAG = "build";
 const PINNED = "pinned";
+/** The controller acts on a wish within so long. */
+const SETTLE_MS = 10_000;
 const RUNNING = "Running";
 const TERMINAL: ReadonlySet<string> = new Set(["Stopped", "Finished", "Failed", "Created"]);
 
@@ -51,7 +54,7 @@ export async function planUpgrade({ client, json }: ClientOptions, build: string
   await writeFile(file, `${JSON.stringify(plan, undefined, 2)}\n`);
   if (json) print(`${JSON.stringify(plan, undefined, 2)}\n`);
   else {
-    const rows = steps.map(({ id, name, from, move, note }) => [id, name, from === "" ? "default" : from, move, note]);
+    const rows = steps.map(({ id, name, from, move, note }) => [id, name, named(from), move, note]);
     print(renderTable(["pipeline", "name", "build", "move", "note"], rows));
     say(`\nwrote ${file}; "wadi upgrade apply ${file}" moves ${steps.filter(({ move }) => move === "move").length} pipelines, one by one`);
   }
@@ -104,12 +107,10 @@ async function moveAll(
   for (const [i, step] of steps.entries()) {
     const beganMs = systemClock.elapsedMs();
     const build = buildOf(step);
-    const failure = await move(client, step, build, manner.timeoutMs).then(
-      () => undefined,
-      (thrown: unknown) => toAppError(thrown),
-    );
+    const done = await move(client, step, build, manner.timeoutMs).catch((thrown: unknown) => toAppError(thrown));
+    const failure = typeof done === "string" ? undefined : done;
     const seconds = Math.round((systemClock.elapsedMs() - beganMs) / 100) / 10;
-    const outcome = failure === undefined ? "moved" : failure.message;
+    const outcome = typeof done === "string" ? done : done.message;
     if (json) print(`${JSON.stringify({ id: step.id, name: step.name, build, ok: failure === undefined, outcome, seconds })}\n`);
     else print(`[${i + 1}/${steps.length}] ${step.name} (${step.id}): ${outcome}, ${seconds} s\n`);
     if (failure === undefined) continue;
@@ -121,23 +122,69 @@ async function moveAll(
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** Gives one pipeline a build and waits until it runs with it and has taken a checkpoint. Throws why it does not. */
-async function move(client: ApiClient, { id }: Step, build: string, timeoutMs: number): Promise<void> {
+/** Gives one pipeline a build and waits until it runs with it and has taken a checkpoint; what was done. Throws why it does not. */
+async function move(client: ApiClient, { id }: Step, build: string, timeoutMs: number): Promise<string> {
+  const pipeline = await pipelineOf(client, id);
+  if (pipeline === undefined) return "deleted since the plan was made";
+  if (pipeline.tags[PIN_TAG] === PINNED) return `pinned since the plan was made: it stays with ${named(pipeline.worker_build)}`;
   const before = await jobOf(client, { id });
+  if (isOn(before, build)) return "it has this build";
   await client.call("PATCH", `/pipelines/${id}`, { worker_build: build });
-  if (TERMINAL.has(before.state)) return;
-  const deadlineMs = systemClock.elapsedMs() + timeoutMs;
+  if (TERMINAL.has(before.state)) return `${before.state}: from its next start`;
+  const refusal = await whyNotProved(client, id, build, systemClock.elapsedMs() + timeoutMs);
+  if (refusal === undefined) return "moved";
+  // What will not come up is not tried again at the next start, nor taken for the build to go back to by the next plan.
+  await takeBack(client, id, build, pipeline.worker_build);
+  throw externalError("io", refusal, { retry: "never" });
+}
+
+/** Undefined: it is gone. */
+async function pipelineOf(client: ApiClient, id: string): Promise<Pipeline | undefined> {
+  try {
+    return await client.call<Pipeline>("GET", `/pipelines/${id}`);
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    if (error.code === "not-found") return undefined;
+    throw error;
+  }
+}
+
+function isOn(job: Job, build: string): boolean {
+  return job.state === RUNNING && job.running_worker_build === build && job.worker_build === build;
+}
+
+/**
+ * Waits until the pipeline has run with `build` for a checkpoint: undefined; or why it will not. The checkpoint by which it was handed over, by
+ * the old build, may show when the new one runs already: what counts is one more. Throws `timeout`.
+ */
+async function whyNotProved(client: ApiClient, id: string, build: string, deadlineMs: number): Promise<string | undefined> {
+  let first: Job | undefined;
   for (;;) {
     const job = await jobOf(client, { id });
-    if (job.rejected_worker_build === build && build !== "")
-      throw externalError("io", `it did not come up with "${build}" and runs on with "${job.running_worker_build}"`, { retry: "never" });
-    if (job.state === "Failed")
-      throw externalError("io", `it failed: ${job.failure_reason?.error ?? "see its events"}`, { retry: "never" });
-    if (TERMINAL.has(job.state)) return;
-    const healthy = job.state === RUNNING && job.running_worker_build === build && job.worker_build === build;
-    if (healthy && (job.epoch > before.epoch || before.running_worker_build === build)) return;
-    if (systemClock.elapsedMs() > deadlineMs)
-      throw externalError("timeout", `after ${timeoutMs / 1000} s it is ${job.state} with "${job.running_worker_build}"`);
+    if (job.rejected_worker_build === build)
+      return `it did not come up with ${named(build)} and stays with ${named(job.running_worker_build)}`;
+    if (job.state === "Failed") return `it failed: ${job.failure_reason?.error ?? "see its events"}`;
+    if (TERMINAL.has(job.state)) return undefined;
+    if (!isOn(job, build)) first = undefined;
+    else if (first?.run_id !== job.run_id) first = job;
+    else if (job.epoch > first.epoch) return undefined;
+    if (systemClock.elapsedMs() > deadlineMs) {
+      const message = `it is ${job.state} with ${named(job.running_worker_build)} and has taken no checkpoint with ${named(build)} in time`;
+      throw externalError("timeout", message, { hint: 'It may still come up; "wadi upgrade rollback" takes it back.' });
+    }
     await systemClock.sleep(POLL_MS);
   }
+}
+
+/** Wishes for the build `from` again, and waits until the controller knows. A pipeline that has gone meanwhile needs nothing. */
+async function takeBack(client: ApiClient, id: string, build: string, from: string): Promise<void> {
+  await client.call("PATCH", `/pipelines/${id}`, { worker_build: from });
+  const deadlineMs = systemClock.elapsedMs() + SETTLE_MS;
+  while ((await jobOf(client, { id })).rejected_worker_build === build && systemClock.elapsedMs() < deadlineMs) {
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+function named(build: string): string {
+  return build === "" ? "the scheduler's build" : `build "${build}"`;
 }

@@ -468,6 +468,8 @@ export interface PipelinePatch {
   readonly env_vars?: Readonly<Record<string, string>> | null;
   readonly scheduler_config?: Readonly<Record<string, unknown>> | null;
   readonly worker_build?: string | null;
+  /** instead of all it has; the job goes on as it is */
+  readonly tags?: Readonly<Record<string, string>> | null;
 }
 
 export interface PipelinePost {
