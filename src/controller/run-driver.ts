@@ -293,7 +293,7 @@ export class RunDriver {
 
   /** Whether a worker could publish something although nobody hears of it: see `mayPublish` of job/run-state.ts. */
   mayPublish(worker: WorkerId | undefined): boolean {
-    return worker === undefined || this.#run === undefined || mayPublish(this.#run, worker);
+    return worker === undefined || this.#run === undefined || mayPublish(this.#run, worker, this.#init.context.nowMs());
   }
 
   /** The job's word. */

@@ -27,7 +27,7 @@ export interface WorkerStopScope {
 
 /**
  * Stops all workers of `run` and of earlier runs of the job. A worker that the scheduler calls lost cannot publish anything without a commit of
- * this controller: it counts as gone at once if it has carried out all it was told, and otherwise when its lease must have run out.
+ * this controller: it counts as gone as soon as it has carried out what it was told, and otherwise when its lease must have run out.
  */
 export function workerStop(
   { scheduler, clock }: LeaderContext,

@@ -100,9 +100,14 @@ export function patienceMs({ connected, unreachable }: RunWorker, { heartbeatMs,
   return Math.min(heartbeatMs, connected ? unreachableMs : unreachableMs / 2);
 }
 
-/** Whether the worker may publish something if nobody tells it anything any more: it was told to, and has not said that it has. */
-export function mayPublish(run: Run, worker: WorkerId): boolean {
-  if (run.workers.get(worker)?.data === undefined) return true;
+/** A worker that runs has carried out a commit by then. One that stood still may do it later: publishing twice is what restores do as well. */
+const PUBLISH_MS = 5_000;
+
+/** Whether the worker may publish something if nobody tells it anything any more: it was told to a moment ago, and has not said that it has. */
+export function mayPublish(run: Run, worker: WorkerId, nowMs: number): boolean {
+  const known = run.workers.get(worker);
+  if (known?.data === undefined) return true;
+  if (nowMs - known.heardAtMs >= PUBLISH_MS) return false;
   const subtasks = subtasksOf(run, worker);
   const owed = ({ phase, commits }: OpenEpoch): boolean =>
     phase === "committing" && subtasks.some((subtask) => ((commits.bits >> BigInt(subtask)) & 1n) === 0n);

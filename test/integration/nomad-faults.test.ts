@@ -1,6 +1,9 @@
 /** What goes wrong in and with Nomad: each case has a message that says what and why, and leaves no worker behind. On the fake Nomad. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { AppError } from "../../src/core/errors.ts";
+import type { RunId } from "../../src/core/ids.ts";
 import type { NomadSchedulerOptions } from "../../src/scheduler/nomad/scheduler.ts";
 import type { NomadJobSettings } from "../../src/scheduler/nomad/settings.ts";
 import type { Scheduler, SchedulerEvent, WorkerView } from "../../src/scheduler/scheduler.ts";
@@ -9,8 +12,10 @@ import { FakeNomad } from "../support/nomad/fake-nomad.ts";
 import { connectionTo, NomadStage } from "../support/nomad-stage.ts";
 import { rejection } from "../support/rejection.ts";
 import { sampleSpec } from "../support/scheduler-conformance.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const FORCE = { kind: "force" } as const;
+const TOKEN_LIFE_MS = 4_000;
 const spec = sampleSpec(4);
 
 describe("the Nomad scheduler when things go wrong", function () {
@@ -348,6 +353,41 @@ describe("the Nomad scheduler when things go wrong", function () {
     expect(error.code).to.equal("permission-denied");
     expect(error.message).to.not.include(token);
     expect(nomad.allocations().filter(({ ClientStatus }) => ClientStatus === "running")).to.have.length(2);
+  });
+
+  it("a token that expires: the view says so, workers run on, and a new one in the file makes it work again", async () => {
+    nomad = await FakeNomad.start({ acl: true });
+    const tokenFile = join(temporaryFolder("nomad-token"), "token");
+    const expiresMs = Date.now() + TOKEN_LIFE_MS;
+    const first = nomad.addToken("wadi", ALL, { expiresMs });
+    writeFileSync(tokenFile, first);
+    stage = new NomadStage(nomad.address, { connection: connectionTo(nomad.address, { tokenFile }) }, { mhzPerSlot: 100 });
+    await open();
+    await live();
+    await scheduler.startWorkers(spec);
+    const before = await running(2);
+    await eventually("it has expired", () => (Date.now() > expiresMs ? true : undefined), 2 * TOKEN_LIFE_MS);
+    nomad.dropStreams();
+    await eventually("it is seen", async () => ((await scheduler.view()).link === "down" ? true : undefined), 20_000);
+    const { trouble, runs } = await scheduler.view();
+    expect(trouble)
+      .to.match(/Nomad does not accept the token: .*expired/)
+      .and.to.not.include(first);
+    expect(runs.map(({ run }) => run)).to.deep.equal([spec.run]);
+    const error = (await scheduler
+      .startWorkers({ ...spec, fence: 2n, run: "run_2" as RunId })
+      .catch((thrown: unknown) => thrown)) as AppError;
+    expect(error).to.include({ code: "permission-denied" });
+    expect(error.hint).to.include("nomad.token-file");
+    expect(error.message).to.not.include(first);
+    expect(nomad.allocations().filter(({ ClientStatus }) => ClientStatus === "running")).to.have.length(2);
+
+    writeFileSync(tokenFile, nomad.addToken("wadi", ALL));
+    await live();
+    expect((await running(2)).map(({ handle }) => handle).sort()).to.deep.equal(before.map(({ handle }) => handle).sort());
+    expect(exits()).to.deep.equal([]);
+    await scheduler.stopWorkers(spec, FORCE);
+    await expectNothingLeft();
   });
 
   it("an event stream that is refused: blocking queries take its place", async () => {

@@ -28,6 +28,7 @@ export interface JobState {
   readonly parallelism: number;
   readonly running_parallelism: number | null;
   readonly failure_reason: unknown;
+  readonly waiting: { readonly for: string; readonly reason: string } | null;
 }
 
 interface Row {

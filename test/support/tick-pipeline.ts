@@ -1,4 +1,4 @@
-/** A pipeline of numbers 0, 1, 2, … into one file, on a test cluster: shows whether any is lost or doubled, and how long the output pauses. */
+/** Pipelines of numbers 0, 1, 2, …, each into a file, on a test cluster: show whether any is lost or doubled, and how long the output pauses. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -7,9 +7,9 @@ import { eventually } from "./eventually.ts";
 
 const PATIENCE_MS = 60_000;
 
-const SQL = `
+const sqlInto = (file: string): string => `
 CREATE TABLE ticks WITH (connector = 'impulse', event_rate = '200');
-CREATE TABLE numbers (n BIGINT) WITH (connector = 'single_file', path = 'numbers.jsonl', format = 'json', type = 'sink');
+CREATE TABLE numbers (n BIGINT) WITH (connector = 'single_file', path = '${file}', format = 'json', type = 'sink');
 INSERT INTO numbers SELECT CAST(counter AS BIGINT) AS n FROM ticks;
 `;
 
@@ -20,6 +20,7 @@ export interface TickJob {
   readonly run_id: number;
   readonly epoch: number;
   readonly restarts: number;
+  readonly waiting: { readonly for: string; readonly reason: string } | null;
   readonly running_worker_build: string;
   readonly rejected_worker_build: string | null;
 }
@@ -27,15 +28,33 @@ export interface TickJob {
 /** See the file's comment. */
 export class TickPipeline {
   readonly #cluster: TestCluster;
+  readonly #name: string;
   #id = "";
 
-  constructor(cluster: TestCluster) {
+  /** One of its cluster's, told apart by their names. */
+  constructor(cluster: TestCluster, name = "numbers") {
     this.#cluster = cluster;
+    this.#name = name;
+  }
+
+  /** The file that it writes. */
+  get path(): string {
+    return join(this.#cluster.folder, `${this.#name}.jsonl`);
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return existsSync(this.path) ? statSync(this.path).size : 0;
   }
 
   /** Creates it, and waits until two checkpoints are complete. */
   async create(intervalMs: number): Promise<TickJob> {
-    const request = { name: "ticks", query: SQL, parallelism: 1, checkpoint_interval_micros: intervalMs * 1000 };
+    const request = {
+      name: this.#name,
+      query: sqlInto(`${this.#name}.jsonl`),
+      parallelism: 1,
+      checkpoint_interval_micros: intervalMs * 1000,
+    };
     const { status, body } = await this.#cluster.api("POST", "/pipelines", request);
     expect(status, JSON.stringify(body)).to.equal(200);
     this.#id = body.id;
@@ -76,7 +95,7 @@ export class TickPipeline {
   /** Does `harm`, and waits until another run has published twice; the longest time without output meanwhile, milliseconds. */
   async gapOf(harm: () => Promise<void> | void): Promise<number> {
     const before = await this.until("it runs", () => true);
-    let size = this.#size();
+    let size = this.size;
     let grownMs = performance.now();
     let gapMs = 0;
     let published = 0;
@@ -84,7 +103,7 @@ export class TickPipeline {
     await eventually(
       "another run has published",
       async () => {
-        const now = this.#size();
+        const now = this.size;
         if (now === size) return undefined;
         gapMs = Math.max(gapMs, performance.now() - grownMs);
         grownMs = performance.now();
@@ -98,14 +117,9 @@ export class TickPipeline {
     return gapMs;
   }
 
-  #size(): number {
-    const path = join(this.#cluster.folder, "numbers.jsonl");
-    return existsSync(path) ? statSync(path).size : 0;
-  }
-
   /** Asserts that at least `least` numbers are there, in order, none twice and none missing. */
   expectEveryNumberOnce(least: number): void {
-    const lines = readFileSync(join(this.#cluster.folder, "numbers.jsonl"), "utf8").split("\n").slice(0, -1);
+    const lines = readFileSync(this.path, "utf8").split("\n").slice(0, -1);
     expect(lines.length).to.be.greaterThan(least);
     const wrong = lines.findIndex((line, n) => line !== JSON.stringify({ n }));
     expect(wrong === -1 ? "" : `line ${wrong} is ${lines[wrong]}`).to.equal("");

@@ -172,12 +172,13 @@ describe("run machine: workers", () => {
 
   it("knows whether a worker may still publish something", () => {
     const driver = new RunDriver().toRunning();
-    const may = () => [A, B, C].map((worker) => mayPublish(driver.run, worker));
+    const may = () => [A, B, C].map((worker) => mayPublish(driver.run, worker, driver.nowMs));
     driver.feed({ kind: "command", command: { kind: "checkpoint" } });
     driver.report(1);
     expect(may()).to.deep.equal([false, false, true]);
     driver.feed({ kind: "recorded", epoch: 1 });
     expect(may()).to.deep.equal([true, true, true]);
+    expect(mayPublish(driver.run, B, driver.nowMs + 5_000)).to.equal(false);
     driver.say(A, { kind: "committed", epoch: 1, subtask: 0 });
     expect(may()).to.deep.equal([false, true, true]);
   });
