@@ -47,6 +47,11 @@ export class Housekeeping {
     this.#controllers = options.controllers;
   }
 
+  /** A run that was started a moment ago, of which Nomad has been told everything. */
+  started(nomadJob: string): void {
+    this.#checked.add(nomadJob);
+  }
+
   /** Somebody else leads: workers of all live runs are told. */
   controllersAre(endpoints: readonly string[]): void {
     this.#controllers = endpoints.filter((endpoint) => !EVERYWHERE.test(endpoint));

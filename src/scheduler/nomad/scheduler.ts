@@ -147,6 +147,7 @@ export class NomadScheduler implements Scheduler {
       this.#state.started({ ...known, submittedAtMs: this.#nowMs(), index: registered.index });
     } else if (this.#state.run(job.ID) === undefined) await this.#look(job.ID);
     await this.#undoIfOver(spec, job.ID);
+    this.#housekeeping.started(job.ID);
     return { kind: "accepted", workers };
   }
 
