@@ -11,6 +11,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { kill, needsClusterBuild, TestCluster } from "../support/cluster-process.ts";
 import { eventually } from "../support/eventually.ts";
+import { failoverLimitMs } from "../support/failover-limit.ts";
 import { FAILURE_SQL, FailurePipeline, type JobState } from "../support/failure-pipeline.ts";
 import { StandbyController } from "../support/standby-controller.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -22,7 +23,6 @@ const PATIENCE_MS = Number(process.env["WADI_TEST_PATIENCE"] ?? 60_000);
 const SILENCE = process.env["WADI_FAILURE_SILENCE"] ?? (process.env["WADI_CLUSTER_ROUNDS"] === undefined ? undefined : "40");
 const SHORT_HEARTBEAT_S = 4;
 const SHORT_SILENCE_S = 6;
-const FAILOVER_LIMIT_MS = 3_000;
 /** Some 190 blocks of a file, each a read of this time: more than all failures take. */
 const ROWS = 72_000;
 const READ_DELAY_MS = 1_500;
@@ -173,7 +173,7 @@ describe("a pipeline made in the browser, through every failure", function () {
       await eventually("another controller leads", leads, 20_000);
       tookMs = performance.now() - diedMs;
     });
-    expect(tookMs).to.be.lessThan(FAILOVER_LIMIT_MS);
+    expect(tookMs).to.be.lessThan(failoverLimitMs());
     return `${(tookMs / 1000).toFixed(2)} s to the new leader`;
   }
 
