@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { kill, needsClusterBuild, TestCluster } from "../support/cluster-process.ts";
 import { type DatabaseServer, postgresAbsence, startPostgres } from "../support/databases.ts";
 import { eventually } from "../support/eventually.ts";
-import { failoverLimitMs, failoverLimitMs } from "../support/failover-limit.ts";
+import { failoverLimitMs } from "../support/failover-limit.ts";
 import { FailurePipeline, type JobState } from "../support/failure-pipeline.ts";
 import { requires } from "../support/requirement.ts";
 import { StandbyController } from "../support/standby-controller.ts";
