@@ -26,7 +26,7 @@ import type { JobLabels } from "./metrics.ts";
 import { RunDriver } from "./run-driver.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import type { WorkerBook } from "./worker-book.ts";
-import { workerStop } from "./worker-stop.ts";
+import { type WorkerStopScope, workerStop } from "./worker-stop.ts";
 
 /** What all jobs of a leader share. */
 export interface SharedWork {
@@ -76,6 +76,9 @@ export class JobEffects {
   #stop: { readonly abort: AbortController; readonly nudge: () => void } | undefined;
   /** Ends of single runs under way, by fence. */
   readonly #ends = new Map<number, { readonly abort: AbortController; readonly nudge: () => void }>();
+
+  /** What all stops of the job's workers have in common. */
+  readonly #scope: WorkerStopScope = { mayPublish: (view) => this.#mayPublish(view), settled: new Set() };
 
   constructor(context: LeaderContext, shared: SharedWork, host: JobHost) {
     this.#context = context;
@@ -313,7 +316,7 @@ export class JobEffects {
     this.#stop?.abort.abort();
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
-    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, { mayPublish: this.#mayPublish });
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, this.#scope);
     this.#stop = { abort, nudge: stopping.nudge };
     const gone = await stopping.gone;
     if (!gone) return;
@@ -327,7 +330,7 @@ export class JobEffects {
     this.#ends.get(run.fence)?.abort.abort();
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.#context.term.signal]);
-    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, { alone: true });
+    const stopping = workerStop(this.#context, this.#host.id, run, mode, signal, { ...this.#scope, alone: true });
     this.#ends.set(run.fence, { abort, nudge: stopping.nudge });
     const gone = await stopping.gone;
     if (!gone) return;
@@ -444,10 +447,10 @@ export class JobEffects {
   }
 
   /** Whether a worker that is lost could publish something of what it was told. */
-  #mayPublish = (view: WorkerView): boolean => {
+  #mayPublish(view: WorkerView): boolean {
     if (this.#run?.key.fence !== view.fence) return true;
     return this.#run.mayPublish(this.#shared.book.registeredAs(view) as WorkerId | undefined);
-  };
+  }
 
   #noteExit(view: WorkerView, worker: WorkerId | undefined, { code, signal, outOfMemory, reason }: WorkerExit): void {
     const how = outOfMemory

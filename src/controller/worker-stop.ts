@@ -23,6 +23,8 @@ export interface WorkerStopScope {
   readonly alone?: boolean;
   /** Whether a lost worker may still carry out a commit; absent: any may. */
   readonly mayPublish?: (view: WorkerView) => boolean;
+  /** Handles of lost workers that an earlier stop of the job has waited for; the caller's, kept up to date here. */
+  readonly settled?: Set<string>;
 }
 
 /**
@@ -35,16 +37,20 @@ export function workerStop(
   run: RunReference,
   mode: WorkerStop,
   signal: AbortSignal,
-  { alone = false, mayPublish = () => true }: WorkerStopScope = {},
+  { alone = false, mayPublish = () => true, settled = new Set() }: WorkerStopScope = {},
 ): WorkerStopping {
   let wake = new AbortController();
   const lostSince = new Map<string, number>();
   const isGone = (view: WorkerView): boolean => {
-    if (view.phase !== "lost") return view.phase === "exited";
-    if (!mayPublish(view)) return true;
-    const since = lostSince.get(view.handle) ?? clock.elapsedMs();
-    lostSince.set(view.handle, since);
-    return clock.elapsedMs() - since > WORKER_LEASE_MS;
+    const { handle, phase } = view;
+    if (phase !== "lost") {
+      settled.delete(handle);
+      return phase === "exited";
+    }
+    const since = lostSince.get(handle) ?? clock.elapsedMs();
+    lostSince.set(handle, since);
+    if (!mayPublish(view) || clock.elapsedMs() - since > WORKER_LEASE_MS) settled.add(handle);
+    return settled.has(handle);
   };
   const isMeant = ({ fence }: WorkerView): boolean => (alone ? fence === BigInt(run.fence) : fence <= BigInt(run.fence));
   const left = async () => (await scheduler.listWorkers(job)).filter((view) => isMeant(view) && !isGone(view));

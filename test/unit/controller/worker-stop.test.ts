@@ -67,8 +67,11 @@ describe("stopping workers", () => {
     expect(over).to.equal(false);
     await clock.advance(15_000);
     expect(over).to.equal(true);
-    const done = { mayPublish: () => false };
-    expect(await workerStop(context, JOB, { id: "run_1" as RunId, fence: 1 }, { kind: "force" }, never, done).gone).to.equal(true);
+    const settled = new Set<string>();
+    for (const may of [false, true]) {
+      const scope = { mayPublish: () => may, settled };
+      expect(await workerStop(context, JOB, { id: "run_1" as RunId, fence: 1 }, { kind: "force" }, never, scope).gone).to.equal(true);
+    }
   });
 
   it("is given up when something harder begins", async () => {
