@@ -19,6 +19,8 @@ const HELP = `usage: npm run package -- [--arch x64|arm64] [--only wadi|wadi-wor
 `;
 /** The program of each package, as its launcher starts it. */
 const PROGRAMS: Readonly<Record<PackageName, string>> = { wadi: "dist/cli/main.js", "wadi-worker": "dist/cli/worker-main.js" };
+/** Names of processors in packages' names: those of Nomad's attribute cpu.arch, by which a job finds the package for its node. */
+const MACHINES: Readonly<Record<Architecture, string>> = { x64: "amd64", arm64: "arm64" };
 /** So that a launcher works through links and from any directory. */
 const LAUNCHER = `#!/bin/sh
 set -eu
@@ -60,7 +62,7 @@ async function makePackage(name: PackageName, { architecture, out }: Order): Pro
     chmodSync(join(folder, "bin", "wadi"), 0o755);
     const bill = billOfMaterials(name, folder, node.path);
     writeFileSync(join(folder, "bill-of-materials.cdx.json"), bill);
-    const file = `${name}-${manifest().version}-linux-${architecture}.tar.zst`;
+    const file = `${name}-${manifest().version}-linux-${MACHINES[architecture]}.tar.zst`;
     const here = await nodeBinary(process.arch === "arm64" ? "arm64" : "x64");
     const made = `${folder}.tar.zst`;
     await makeArchive(folder, made, here.path);
