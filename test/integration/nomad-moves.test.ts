@@ -29,6 +29,8 @@ const SHORT_NOTICE_MS = 30_000;
 const NOTICED_MS = 2_000;
 /** A node has room for all pipelines at once. */
 const NODE = { cpuMhz: 4_000 };
+/** Several losses in a row are to be several first ones: a job that fails again and again takes longer and longer breaks. */
+const FORGETFUL = LOSSES > 1 ? { WADI__PIPELINE__HEALTHY_DURATION: "1s" } : {};
 
 describe("machines of Nomad that go", function () {
   this.timeout(240_000 + (ROUNDS * 2 + LOSSES) * 30_000);
@@ -41,7 +43,7 @@ describe("machines of Nomad that go", function () {
   before(async () => {
     nomad = await FakeNomad.start({ nodes: ["a", "b", "c"].map((name) => ({ name, ...NODE })) });
     cluster = await TestCluster.in(temporaryFolder("nomad-moves"));
-    cluster.set(nomadEnvironment(cluster, nomad.address, { WADI__NOMAD__KILL_TIMEOUT: "30s" }));
+    cluster.set(nomadEnvironment(cluster, nomad.address, { ...FORGETFUL, WADI__NOMAD__KILL_TIMEOUT: "30s" }));
     await cluster.start();
     pipelines = Array.from({ length: PIPELINES }, (_, index) => new TickPipeline(cluster, `numbers${index}`));
     for (const pipeline of pipelines) await pipeline.create(INTERVAL_MS);
