@@ -255,7 +255,7 @@ job "wadi-prometheus" {
           - targets: ["{{ .Address }}:{{ .Port }}"]
             labels:
               service: "{{ .Name }}"
-              node: "{{ .NodeID }}"
+              node: "{{ .Node }}"
               allocation: "{{ .AllocID }}"
           {{ range .Tags }}{{ if . | regexMatch "^(pipeline|job_id|run_id)=" }}    {{ . | replaceAll "=" ": " }}
           {{ end }}{{ end }}{{ end }}{{ end }}{{ end }}
