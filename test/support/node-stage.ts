@@ -23,8 +23,8 @@ import { temporaryFolder } from "./temporary-folder.ts";
 
 const IDLE_WORKER = fileURLToPath(new URL("./idle-worker.mjs", import.meta.url));
 const TOKEN = "a-node-token";
-export const NODE_LEASE_MS = 600;
-const WORKER_LEASE_MS = 500;
+export const NODE_LEASE_MS = 2_000;
+const WORKER_LEASE_MS = 1_000;
 
 /** A store of records in memory. */
 export class MemoryStore implements RecordStore {
