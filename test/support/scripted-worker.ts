@@ -15,6 +15,7 @@ import type { RunSpec } from "../../src/scheduler/scheduler.ts";
 /** Vertices of the program that scripted workers run; the last is a sink. */
 const VERTICES = 4;
 const SINK = VERTICES - 1;
+/** Until a welcome says how often. */
 const HEARTBEAT_MS = 500;
 const REDIAL_MS = 100;
 
@@ -189,6 +190,8 @@ export class ScriptedWorker {
     switch (body.$case) {
       case "welcome":
         this.welcome = body.value;
+        clearInterval(this.#timer);
+        this.#timer = setInterval(() => this.#heartbeat(), body.value.heartbeatIntervalMs || HEARTBEAT_MS);
         this.registrations += 1;
         this.#endpoints = body.value.endpoints;
         return;
