@@ -131,7 +131,7 @@ async function move(client: ApiClient, { id }: Step, build: string, timeoutMs: n
   if (isOn(before, build)) return "it has this build";
   await client.call("PATCH", `/pipelines/${id}`, { worker_build: build });
   if (TERMINAL.has(before.state)) return `${before.state}: from its next start`;
-  const refusal = await whyNotProved(client, id, build, systemClock.elapsedMs() + timeoutMs);
+  const refusal = await whyNotProved(client, { id, from: before.running_worker_build }, build, systemClock.elapsedMs() + timeoutMs);
   if (refusal === undefined) return "moved";
   // What will not come up is not tried again at the next start, nor taken for the build to go back to by the next plan.
   await takeBack(client, id, build, pipeline.worker_build);
@@ -157,12 +157,17 @@ function isOn(job: Job, build: string): boolean {
  * Waits until the pipeline has run with `build` for a checkpoint: undefined; or why it will not. The checkpoint by which it was handed over, by
  * the old build, may show when the new one runs already: what counts is one more. Throws `timeout`.
  */
-async function whyNotProved(client: ApiClient, id: string, build: string, deadlineMs: number): Promise<string | undefined> {
+async function whyNotProved(
+  client: ApiClient,
+  { id, from }: Pick<Step, "id" | "from">,
+  build: string,
+  deadlineMs: number,
+): Promise<string | undefined> {
   let first: Job | undefined;
   for (;;) {
     const job = await jobOf(client, { id });
-    if (job.rejected_worker_build === build)
-      return `it did not come up with ${named(build)} and stays with ${named(job.running_worker_build)}`;
+    // It may be on its way back to what it ran before.
+    if (job.rejected_worker_build === build) return `it did not come up with ${named(build)} and stays with ${named(from)}`;
     if (job.state === "Failed") return `it failed: ${job.failure_reason?.error ?? "see its events"}`;
     if (TERMINAL.has(job.state)) return undefined;
     if (!isOn(job, build)) first = undefined;
