@@ -81,8 +81,11 @@ describe("a cluster on Nomad", function () {
 
     // The leader dies: the standby takes over, and no worker is started again.
     const workers = alive().map(({ ID }) => ID);
-    kill(cluster.controllerOfCluster());
+    const leader = cluster.controllerOfCluster();
+    // The supervisor would start it again at once, and it might come first.
+    process.kill(leader, "SIGSTOP");
     await eventually("the standby leads", async () => ((await standby?.leads()) === true ? true : undefined), 30_000);
+    kill(leader);
     await pipeline.advanced((await pipeline.job()).epoch, 2);
     expect(alive().map(({ ID }) => ID)).to.have.members(workers);
     expect((await pipeline.job()).run_id).to.equal(third.run_id);
