@@ -17,7 +17,7 @@ function policy(without = "", variables = '["write", "read", "list", "destroy"]'
   return `namespace "default" {
     capabilities = [${capabilities.join(", ")}]
     variables {
-      path "nomad/jobs/*" { capabilities = ${variables} }
+      path "nomad/jobs/w-*" { capabilities = ${variables} }
       path "wadi/*" { capabilities = ${variables} }
     }
   }
@@ -215,7 +215,7 @@ const RIGHTS: readonly Case[] = [
   {
     name: "a token that may not write variables",
     arrange: (stage) => withToken(stage, policy("", '["read"]')),
-    says: /may not write the variables "nomad\/jobs\/\*"/,
+    says: /may not write the variables "nomad\/jobs\/w-\*"/,
     fix: /"write"/,
   },
   {

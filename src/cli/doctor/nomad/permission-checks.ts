@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../../core/clock.ts";
+import { JOB_PREFIX } from "../../../scheduler/nomad/spec.ts";
 import { type Check, type Finding, fail, ok, skip, warn } from "../check.ts";
 import { type Answer, parseAnswer, type Question, saidBy } from "./ask.ts";
 import type { NomadCluster } from "./cluster.ts";
@@ -162,28 +163,31 @@ async function checkRegistration(cluster: NomadCluster, signal: AbortSignal): Pr
   return fail(`Nomad refuses to register a job: ${saidBy(answer)}`, "Look at the servers' logs and their admission rules.");
 }
 
-/** Where Wadi keeps variables: the credentials of runs, and the records that fence runs which are over. */
-const VARIABLES = ["nomad/jobs", "wadi"] as const;
+/** How the paths of Wadi's variables begin: credentials of runs, and records that fence runs which are over. A token need not reach others. */
+const VARIABLES = [`nomad/jobs/${JOB_PREFIX}`, "wadi/"] as const;
 
 async function checkVariables(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
-  const findings = await Promise.all(VARIABLES.map((folder) => checkVariable(cluster, folder, signal)));
-  return findings.find(({ verdict }) => verdict !== "ok") ?? ok(`write, read and destroy below ${VARIABLES.join(" and ")}`);
+  const findings = await Promise.all(VARIABLES.map((prefix) => checkVariable(cluster, prefix, signal)));
+  return (
+    findings.find(({ verdict }) => verdict !== "ok") ??
+    ok(`write, read and destroy ${VARIABLES.map((prefix) => `${prefix}*`).join(" and ")}`)
+  );
 }
 
-async function checkVariable(cluster: NomadCluster, folder: string, signal: AbortSignal): Promise<Finding> {
-  const path = `${folder}/${PROBE_ID}-${randomUUID().slice(0, 8)}`;
+async function checkVariable(cluster: NomadCluster, prefix: string, signal: AbortSignal): Promise<Finding> {
+  const path = `${prefix}${PROBE_ID}-${randomUUID().slice(0, 8)}`;
   const uri = `/v1/var/${encodeURIComponent(path)}`;
   const body = { Path: path, Namespace: cluster.namespace, Items: { probe: "wadi doctor" } };
   const written = await cluster.askInNamespace({ method: "PUT", path: uri, body, signal });
-  const rule = `namespace "${cluster.namespace}" { variables { path "${folder}/*" { capabilities = ["write", "read", "list", "destroy"] } } }`;
+  const rule = `namespace "${cluster.namespace}" { variables { path "${prefix}*" { capabilities = ["write", "read", "list", "destroy"] } } }`;
   const fix = `Add it to the token's policy: ${rule}.`;
-  if (denied(written)) return fail(`the token may not write the variables "${folder}/*"`, fix);
+  if (denied(written)) return fail(`the token may not write the variables "${prefix}*"`, fix);
   if (written.status !== 200)
     return fail(`Nomad refuses to write a variable: ${saidBy(written)}`, "Look at the servers' keyring: nomad operator root keyring list.");
   const read = await cluster.askInNamespace({ path: uri, signal });
   const removed = await cluster.askInNamespace({ method: "DELETE", path: uri, signal });
-  if (denied(removed)) return fail(`the token may not destroy the variables "${folder}/*"; "${path}" is left behind`, fix);
-  return denied(read) ? fail(`the token may not read the variables "${folder}/*"`, fix) : ok(path);
+  if (denied(removed)) return fail(`the token may not destroy the variables "${prefix}*"; "${path}" is left behind`, fix);
+  return denied(read) ? fail(`the token may not read the variables "${prefix}*"`, fix) : ok(path);
 }
 
 async function checkNodeRead(cluster: NomadCluster, signal: AbortSignal): Promise<Finding> {
