@@ -104,7 +104,7 @@ onBothDatabases("the API of the scheduler", (stage) => {
       .db("jobs")
       .where({ id: job })
       .update({ state: "scheduling", state_context: JSON.stringify({ waiting }) });
-    expect((await api.ok("GET", "/jobs")).data[0].waiting).to.deep.equal({ since: 1_000_000, reason: waiting.reason });
+    expect((await api.ok("GET", "/jobs")).data[0].waiting).to.deep.equal({ for: "slots", since: 1_000_000, reason: waiting.reason });
   });
 
   it("streams a log by lines, filtered, from where a reader left off, and ends when it ends", async () => {

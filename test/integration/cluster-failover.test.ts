@@ -82,10 +82,13 @@ describe("two controllers", function () {
       const { host, port, database, user } = await server.create();
       const before = await start({ DATABASE_HOST: host, DATABASE_PORT: String(port), DATABASE_NAME: database, DATABASE_USER: user });
       const workers = cluster.pids("worker");
+      // The supervisor would start it again, and it might come first: it sleeps until the other leads.
+      cluster.process.kill("SIGSTOP");
       kill(cluster.controllerOfCluster());
       const diedMs = performance.now();
       await eventually("the standby leads", async () => ((await standby.leads()) === true ? true : undefined), 20_000);
       expect(performance.now() - diedMs).to.be.lessThan(failoverLimitMs());
+      cluster.process.kill("SIGCONT");
       await pipeline.advanced(before.epoch, 3);
       expect(cluster.pids("worker")).to.deep.equal(workers);
       await pipeline.finish();
