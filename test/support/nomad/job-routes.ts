@@ -211,7 +211,7 @@ export class JobRoutes {
     if (typeof text !== "string" || text === "") throw new HttpError(400, "Job spec is empty");
     let parsed: unknown;
     try {
-      parsed = await parseJobspec(text, typeof variables === "string" ? variables : "");
+      parsed = parseJobspec(text, typeof variables === "string" ? variables : "");
     } catch (error) {
       throw new HttpError(400, `Failed to parse job: ${error instanceof Error ? error.message : String(error)}`);
     }

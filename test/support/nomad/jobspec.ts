@@ -1,236 +1,221 @@
 /**
- * A job in HCL2 to the JSON of the API, as `/v1/jobs/parse` does it: the subset that job templates use. Blocks and attributes by table, durations as
- * texts, `variable` blocks with the values of the request, `${var.x}`. No functions, no `dynamic` blocks, no `locals`: such text is refused.
+ * A job in HCL2 to the JSON of the API, as `/v1/jobs/parse` does it: variables with types and validations, `locals`, `dynamic` blocks, functions.
+ * Names that nothing defines stay `${…}` for the clients. Absent keys are absent here, where real servers write null.
  */
-import { parse } from "@cdktf/hcl2json";
 import { parseDuration } from "./exchange.ts";
-import { isObject } from "./job-decoder.ts";
+import { Evaluation, type HclScope, type HclValue, hclEntries, hclText, isHclObject } from "./hcl-evaluate.ts";
+import { parseHcl } from "./hcl-parser.ts";
+import { type Block, type Body, HclError, type HclSource } from "./hcl-syntax.ts";
+import { JOBSPEC, type RepeatedRule, type Table } from "./jobspec-table.ts";
+import { readVariables } from "./jobspec-variables.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What a name in HCL becomes: another name, a duration, a block. */
-type Rule =
-  | { readonly name: string; readonly kind: "plain" | "duration" }
-  | { readonly name: string; readonly kind: "block" | "blocks" | "labelled" | "map"; readonly of?: Table; readonly label?: string };
+const OPERANDS = ["version", "semver", "regexp", "set_contains", "set_contains_all", "set_contains_any", "is_set", "is_not_set"];
 
-type Table = Readonly<Record<string, Rule>>;
-
-/** Names as they are in Go: `datacenters` is "Datacenters", `node_pool` is "NodePool". */
-function names(text: string, special: Readonly<Record<string, string>> = {}): Record<string, Rule> {
-  const entries = text.split(" ").filter((one) => one !== "");
-  return Object.fromEntries(
-    entries.map((one) => {
-      const plain = one.replace(/:d$/, "");
-      const pascal = plain
-        .split("_")
-        .map((word) => (word[0] ?? "").toUpperCase() + word.slice(1))
-        .join("");
-      return [plain, { name: special[plain] ?? pascal, kind: one.endsWith(":d") ? "duration" : "plain" }];
-    }),
-  );
+/** A block whose `dynamic` blocks are written out, with what its expressions may refer to. */
+interface Scoped {
+  readonly block: Block;
+  readonly scope: HclScope;
 }
 
-const block = (name: string, of: Table): Rule => ({ name, kind: "block", of });
-const blocks = (name: string, of: Table, label?: string): Rule => ({ name, kind: "blocks", of, ...(label === undefined ? {} : { label }) });
-const map = (name: string): Rule => ({ name, kind: "map" });
-
-const CONSTRAINT = names("attribute operator value", { attribute: "LTarget", operator: "Operand", value: "RTarget" });
-const AFFINITY = { ...CONSTRAINT, ...names("weight") };
-const SPREAD = { ...names("attribute weight"), target: blocks("SpreadTarget", names("percent"), "Value") };
-const RESTART = names("attempts interval:d delay:d mode render_templates");
-const RESCHEDULE = names("attempts interval:d delay:d delay_function max_delay:d unlimited");
-const UPDATE = names(
-  "stagger:d max_parallel health_check min_healthy_time:d healthy_deadline:d progress_deadline:d auto_revert auto_promote canary",
-);
-const MIGRATE = names("max_parallel health_check min_healthy_time:d healthy_deadline:d");
-const CHECK = {
-  ...names("name type path port interval:d timeout:d method body protocol address_mode", { port: "PortLabel" }),
-  check_restart: block("CheckRestart", names("limit grace:d ignore_warnings")),
-  header: map("Header"),
-};
-const SERVICE = {
-  ...names("name port provider tags address address_mode task on_update", { port: "PortLabel", task: "TaskName" }),
-  check: blocks("Checks", CHECK),
-};
-const IDENTITY = names("name aud env file filepath ttl:d change_mode change_signal", { aud: "Audience", ttl: "TTL" });
-const TASK: Table = {
-  ...names("driver user kill_timeout:d kill_signal leader shutdown_delay:d kind"),
-  config: map("Config"),
-  env: map("Env"),
-  meta: map("Meta"),
-  constraint: blocks("Constraints", CONSTRAINT),
-  affinity: blocks("Affinities", AFFINITY),
-  resources: block(
-    "Resources",
-    names("cpu cores memory memory_max disk", { cpu: "CPU", memory: "MemoryMB", memory_max: "MemoryMaxMB", disk: "DiskMB" }),
-  ),
-  logs: block("LogConfig", names("max_files max_file_size disabled", { max_file_size: "MaxFileSizeMB" })),
-  artifact: blocks("Artifacts", {
-    ...names("source destination mode chown", { source: "GetterSource", destination: "RelativeDest", mode: "GetterMode" }),
-    options: map("GetterOptions"),
-    headers: map("GetterHeaders"),
-  }),
-  template: blocks(
-    "Templates",
-    names("data destination env change_mode change_signal perms source splay:d left_delimiter right_delimiter error_on_missing_key once", {
-      data: "EmbeddedTmpl",
-      destination: "DestPath",
-      env: "Envvars",
-      source: "SourcePath",
-      left_delimiter: "LeftDelim",
-      right_delimiter: "RightDelim",
-      error_on_missing_key: "ErrMissingKey",
-    }),
-  ),
-  identity: blocks("Identities", IDENTITY),
-  service: blocks("Services", SERVICE),
-  restart: block("RestartPolicy", RESTART),
-  action: blocks("Actions", names("command args"), "Name"),
-};
-const GROUP: Table = {
-  ...names("count shutdown_delay:d max_run_duration:d"),
-  meta: map("Meta"),
-  constraint: blocks("Constraints", CONSTRAINT),
-  affinity: blocks("Affinities", AFFINITY),
-  spread: blocks("Spreads", SPREAD),
-  restart: block("RestartPolicy", RESTART),
-  reschedule: block("ReschedulePolicy", RESCHEDULE),
-  disconnect: block("Disconnect", names("lost_after:d stop_on_client_after:d replace reconcile")),
-  ephemeral_disk: block("EphemeralDisk", names("size sticky migrate", { size: "SizeMB" })),
-  update: block("Update", UPDATE),
-  migrate: block("Migrate", MIGRATE),
-  network: blocks("Networks", { ...names("mode hostname"), port: { name: "port", kind: "labelled", of: names("static to host_network") } }),
-  service: blocks("Services", SERVICE),
-  task: blocks("Tasks", TASK, "Name"),
-};
-const JOB: Table = {
-  ...names("id name type priority region namespace datacenters node_pool all_at_once", { id: "ID" }),
-  meta: map("Meta"),
-  constraint: blocks("Constraints", CONSTRAINT),
-  affinity: blocks("Affinities", AFFINITY),
-  spread: blocks("Spreads", SPREAD),
-  update: block("Update", UPDATE),
-  migrate: block("Migrate", MIGRATE),
-  reschedule: block("Reschedule", RESCHEDULE),
-  ui: block("UI", { ...names("description"), link: blocks("Links", names("label url", { url: "URL" })) }),
-  group: blocks("TaskGroups", GROUP, "Name"),
-};
-
-/** A text that cannot be read; without the words that the route puts before it. */
-export class JobspecError extends Error {}
-
-type Variables = Readonly<Record<string, unknown>>;
-
-/** `${var.x}` filled in; a text that is nothing else becomes the variable's value, whatever its type. */
-function fill(value: unknown, variables: Variables): unknown {
-  if (Array.isArray(value)) return value.map((one) => fill(one, variables));
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, fill(one, variables)]));
-  if (typeof value !== "string") return value;
-  const whole = /^\$\{var\.([A-Za-z_][\w-]*)\}$/.exec(value)?.[1];
-  if (whole !== undefined) return variableOf(whole, variables);
-  return value.replace(/\$\{var\.([A-Za-z_][\w-]*)\}/g, (_all, name: string) => String(variableOf(name, variables)));
+/** The blocks of a body in order, `dynamic` ones as what they become. */
+function expand(body: Body, scope: HclScope): Scoped[] {
+  return body.blocks.flatMap((block) => (block.type === "dynamic" ? expandDynamic(block, scope) : [{ block, scope }]));
 }
 
-function variableOf(name: string, variables: Variables): unknown {
-  if (!(name in variables))
-    throw new JobspecError(`input.hcl: Unsupported attribute; This object does not have an attribute named "${name}".`);
-  return variables[name];
+function expandDynamic(dynamic: Block, scope: HclScope): Scoped[] {
+  const { source } = scope;
+  const evaluation = new Evaluation(scope);
+  const attribute = (name: string) => dynamic.body.attributes.find((one) => one.name === name)?.value;
+  const [type = ""] = dynamic.labels;
+  const list = attribute("for_each");
+  const content = dynamic.body.blocks.find((one) => one.type === "content");
+  if (list === undefined || content === undefined) {
+    throw new HclError(source, dynamic, "Missing required argument", 'A dynamic block needs "for_each" and "content".');
+  }
+  const named = attribute("iterator");
+  const iterator = named?.kind === "variable" ? named.name : type;
+  return hclEntries(evaluation.value(list)).map(([key, value]) => {
+    const inner: HclScope = { source, variables: { ...scope.variables, [iterator]: { key, value } } };
+    const labels = attribute("labels");
+    const texts = labels === undefined ? [] : (new Evaluation(inner).value(labels) as readonly HclValue[]);
+    return { block: { ...content, type, labels: texts.map((one) => hclText(one) ?? "") }, scope: inner };
+  });
 }
 
-function convertValue(value: unknown, rule: Rule): unknown {
-  if (rule.kind !== "duration" || typeof value !== "string") return value;
-  const ms = parseDuration(value);
-  if (ms === undefined) throw new JobspecError(`input.hcl: Unsuitable duration value; time: invalid duration "${value}"`);
-  return ms * 1e6;
-}
+/** Reads blocks by a table. */
+class Reader {
+  readonly #source: HclSource;
 
-function one(value: unknown): Json {
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  return isObject(first) ? first : {};
-}
+  constructor(source: HclSource) {
+    this.#source = source;
+  }
 
-/** A block's JSON; `where` is its name, for errors. */
-function convert(body: Json, table: Table, where: string): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(body)) {
-    const rule = table[key];
-    if (rule === undefined) {
-      const what = Array.isArray(value) && isObject(value[0]) ? "block type" : "argument";
-      throw new JobspecError(`input.hcl: Unsupported ${what}; An ${what} named "${key}" is not expected here (in ${where}).`);
+  /** JSON of a body; `where` is the block's type, for errors. */
+  read(body: Body, scope: HclScope, table: Table, where: string): Record<string, unknown> {
+    const out: Record<string, unknown> = {};
+    const evaluation = new Evaluation(scope);
+    for (const attribute of body.attributes) {
+      const rule = table[attribute.name];
+      if (rule === undefined || !["plain", "duration", "map", "free"].includes(rule.kind)) {
+        const text = `An argument named "${attribute.name}" is not expected here (in ${where}).`;
+        throw new HclError(this.#source, attribute, "Unsupported argument", text);
+      }
+      const value = evaluation.value(attribute.value);
+      if (value === null) continue;
+      if (rule.kind === "duration") out[rule.name] = this.#duration(value, attribute);
+      else if (rule.kind === "map") out[rule.name] = this.#texts(value, attribute);
+      else out[rule.name] = value;
     }
-    if (rule.kind === "plain" || rule.kind === "duration") out[rule.name] = convertValue(value, rule);
-    else if (rule.kind === "map") out[rule.name] = one(value);
-    else if (rule.kind === "block") out[rule.name] = convert(one(value), rule.of ?? {}, key);
-    else if (rule.kind === "labelled") Object.assign(out, convertPorts(value, rule.of ?? {}));
-    else out[rule.name] = convertBlocks(value, rule, key);
+    for (const scoped of expand(body, scope)) this.#block(out, scoped, table, where);
+    return out;
   }
-  return out;
+
+  #block(out: Record<string, unknown>, { block, scope }: Scoped, table: Table, where: string): void {
+    const rule = table[block.type];
+    if (rule === undefined || rule.kind === "plain" || rule.kind === "duration") {
+      const text = `Blocks of type "${block.type}" are not expected here (in ${where}).`;
+      throw new HclError(this.#source, block, "Unsupported block type", text);
+    }
+    const once = rule.kind === "map" || rule.kind === "free" || rule.kind === "block";
+    if (once && rule.name in out) {
+      const text = `Only one ${block.type} block is allowed.`;
+      throw new HclError(this.#source, block, `Duplicate ${block.type} block`, text);
+    }
+    if (rule.kind === "map") out[rule.name] = this.#texts(this.#free(block.body, scope), block);
+    else if (rule.kind === "free") out[rule.name] = this.#free(block.body, scope);
+    else if (rule.kind === "block") out[rule.name] = this.read(block.body, scope, rule.of, block.type);
+    else this.#several(out, { block, scope }, rule);
+  }
+
+  #several(out: Record<string, unknown>, { block, scope }: Scoped, rule: RepeatedRule): void {
+    const read = this.read(block.body, scope, rule.of, block.type);
+    const [label] = block.labels;
+    const add = (name: string, value: unknown) => {
+      out[name] = [...((out[name] as unknown[] | undefined) ?? []), value];
+    };
+    if (rule.kind === "ports") {
+      const { Static: fixed = 0, ...port } = read;
+      if (fixed === 0) add("DynamicPorts", { Label: label, ...port });
+      else add("ReservedPorts", { Label: label, Value: fixed, ...port });
+    } else if (rule.kind === "byLabel") {
+      out[rule.name] = { ...(isObject(out[rule.name]) ? (out[rule.name] as Json) : {}), [label ?? ""]: { Name: label, ...read } };
+    } else if (rule.kind === "operand") add(rule.name, withOperand(read));
+    else add(rule.name, rule.label === undefined ? read : { [rule.label]: label, ...read });
+  }
+
+  /** A body without a table: attributes as they are, blocks as lists of maps. */
+  #free(body: Body, scope: HclScope): Record<string, HclValue> {
+    const evaluation = new Evaluation(scope);
+    const out: Record<string, HclValue> = {};
+    for (const { name, value } of body.attributes) {
+      const read = evaluation.value(value);
+      if (read !== null) out[name] = read;
+    }
+    for (const { block, scope: inner } of expand(body, scope)) {
+      const before = (out[block.type] as readonly HclValue[] | undefined) ?? [];
+      out[block.type] = [...before, this.#free(block.body, inner)];
+    }
+    return out;
+  }
+
+  #texts(value: HclValue, at: { readonly start: number; readonly end: number }): Record<string, string> {
+    const refuse = (): never => {
+      throw new HclError(this.#source, at, "Unsuitable value type", "Unsuitable value: map of string required");
+    };
+    if (!isHclObject(value)) return refuse();
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, hclText(one) ?? refuse()]));
+  }
+
+  #duration(value: HclValue, at: { readonly start: number; readonly end: number }): number {
+    if (typeof value === "number") return value;
+    const ms = typeof value === "string" ? parseDuration(value) : undefined;
+    if (ms !== undefined) return ms * 1e6;
+    throw new HclError(
+      this.#source,
+      at,
+      "Unsuitable value type",
+      `Unsuitable duration value: time: invalid duration ${JSON.stringify(value)}`,
+    );
+  }
 }
 
-function convertBlocks(value: unknown, rule: Rule, key: string): unknown[] {
-  const table = "of" in rule ? (rule.of ?? {}) : {};
-  const label = "label" in rule ? rule.label : undefined;
-  if (label === undefined) return (Array.isArray(value) ? value : [value]).map((body) => convert(one(body), table, key));
-  return Object.entries(one(value)).flatMap(([name, bodies]) =>
-    (Array.isArray(bodies) ? bodies : [bodies]).map((body) => ({ [label]: name, ...convert(one(body), table, key) })),
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A constraint whose short form is written out. */
+function withOperand(read: Json): Json {
+  const { LTarget = "", RTarget = "", Operand = "", Weight, ...short } = read;
+  const made = { LTarget, RTarget: String(RTarget), Operand, ...(Weight === undefined ? {} : { Weight }) };
+  const given = Object.fromEntries(
+    Object.entries(short).map(([name, value]) => [name.replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase(), value]),
   );
+  if (given["distinct_hosts"] !== undefined) return { ...made, Operand: "distinct_hosts", RTarget: String(given["distinct_hosts"]) };
+  if (given["distinct_property"] !== undefined) return { ...made, Operand: "distinct_property", LTarget: given["distinct_property"] };
+  const operand = OPERANDS.find((one) => given[one] !== undefined);
+  if (operand !== undefined) return { ...made, Operand: operand, RTarget: given[operand] };
+  return { ...made, Operand: Operand === "" ? "=" : Operand };
 }
 
-function convertPorts(value: unknown, table: Table): Record<string, unknown> {
-  const [dynamic, reserved]: [unknown[], unknown[]] = [[], []];
-  for (const [label, bodies] of Object.entries(one(value))) {
-    const { Static, ...port } = convert(one(bodies), table, "port");
-    if (Static === undefined) dynamic.push({ Label: label, ...port });
-    else reserved.push({ Label: label, Value: Static, ...port });
-  }
-  return { ...(dynamic.length === 0 ? {} : { DynamicPorts: dynamic }), ...(reserved.length === 0 ? {} : { ReservedPorts: reserved }) };
-}
+const TEMPLATE_DEFAULTS = { ChangeMode: "restart", Perms: "0644", Splay: 5e9, ErrMissingKey: false };
 
-/** The default identity is a block of its own in JSON. */
-function splitIdentities(job: Record<string, unknown>): void {
+/** The default identity is a block of its own in JSON, and templates have some of their defaults already. */
+function normalize(job: Record<string, unknown>): void {
   for (const group of (job["TaskGroups"] as Record<string, unknown>[] | undefined) ?? []) {
     for (const task of (group["Tasks"] as Record<string, unknown>[] | undefined) ?? []) {
       const all = (task["Identities"] as Json[] | undefined) ?? [];
       const own = all.find(({ Name }) => Name === undefined || Name === "default");
       const named = all.filter((identity) => identity !== own);
-      if (own !== undefined) task["Identity"] = { Name: "default", ...own };
+      if (own !== undefined) task["Identity"] = own;
       if (named.length > 0) task["Identities"] = named;
       else delete task["Identities"];
+      const templates = task["Templates"] as Json[] | undefined;
+      if (templates !== undefined) task["Templates"] = templates.map((one) => ({ ...TEMPLATE_DEFAULTS, ...one }));
     }
   }
 }
 
-async function readVariables(blocks: Json, text: string): Promise<Record<string, unknown>> {
-  const values: Record<string, unknown> = {};
-  for (const [name, body] of Object.entries(blocks)) values[name] = one(body)["default"];
-  const given = text.trim() === "" ? {} : ((await parse("vars.hcl", text)) as Json);
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in values))
-      throw new JobspecError(`input.hcl: Undefined variable; A "${name}" variable was set but was not found in known variables.`);
-    values[name] = value;
+/** Values of all `locals`, whatever order they are in. */
+function readLocals(source: HclSource, body: Body, variables: Readonly<Record<string, HclValue>>): Record<string, HclValue> {
+  const locals: Record<string, HclValue> = {};
+  let open = body.blocks.filter(({ type }) => type === "locals").flatMap((block) => block.body.attributes);
+  while (open.length > 0) {
+    const left: typeof open = [];
+    let failure: unknown;
+    for (const attribute of open) {
+      try {
+        locals[attribute.name] = new Evaluation({ source, variables: { var: variables, local: locals } }).value(attribute.value);
+      } catch (error) {
+        // One that uses another that has no value yet is tried again.
+        failure = error;
+        left.push(attribute);
+      }
+    }
+    if (left.length === open.length) throw failure;
+    open = left;
   }
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) throw new JobspecError(`input.hcl: Missing required variable; The input variable "${name}" is required.`);
-  }
-  return values;
+  return locals;
 }
 
-/** The JSON of the job in `text`; `variables` is in the manner of a variables file. Throws with what is wrong. */
-export async function parseJobspec(text: string, variables: string): Promise<Json> {
-  let root: Json;
-  try {
-    root = (await parse("input.hcl", text)) as Json;
-  } catch (error) {
-    throw new JobspecError(error instanceof Error ? error.message : String(error));
+/** The JSON of the job in `text`; `variables` is in the manner of a variables file. Throws `HclError` with what is wrong. */
+export function parseJobspec(text: string, variables: string): Json {
+  const { source, body } = parseHcl("input.hcl", text);
+  const of = (type: string) => body.blocks.filter((block) => block.type === type);
+  const unknown = body.blocks.find(({ type }) => !["variable", "locals", "job", "variables"].includes(type));
+  if (unknown !== undefined) {
+    throw new HclError(source, unknown, "Unsupported block type", `Blocks of type "${unknown.type}" are not expected here.`);
   }
-  const jobs = one(root["job"]);
-  const [entry] = Object.entries(jobs);
-  if (entry === undefined) throw new JobspecError("input.hcl: Missing job block; A job block is required");
-  const values = await readVariables(one(root["variable"]), variables);
-  const [label, bodies] = entry;
-  const id = String(fill(label, values));
-  const converted = convert(fill(one(bodies), values) as Json, JOB, "job");
-  const job: Record<string, unknown> = { ID: id, Name: id, ...converted };
-  splitIdentities(job);
-  return job;
+  const values = readVariables(source, of("variable"), variables);
+  const scope: HclScope = { source, variables: { var: values, local: readLocals(source, body, values) } };
+  const [job, second] = of("job");
+  if (job === undefined) throw new HclError(source, { start: 0, end: 0 }, "Missing job block", "A job block is required");
+  if (second !== undefined) throw new HclError(source, second, "Duplicate job block", 'Only one block of type "job" is allowed.');
+  const [id = ""] = job.labels;
+  const read: Record<string, unknown> = { ID: id, Name: id, ...new Reader(source).read(job.body, scope, JOBSPEC, "job") };
+  normalize(read);
+  const { Periodic: periodic } = read;
+  if (isObject(periodic)) read["Periodic"] = { ...periodic, SpecType: "cron" };
+  return read;
 }
