@@ -1,25 +1,37 @@
 # Controllers of Wadi: one leads, the others stand by and take over within three seconds. They schedule workers on this Nomad through the task
-# API with their own workload identity; where ACLs are on, that identity needs the policy that nomad/README.md shows.
+# API with their own workload identity; where ACLs are on, that identity needs controller.policy.hcl.
 #
-# Before: nomad var put nomad/jobs/wadi-controller database_password=…
+# Before: nomad var put nomad/jobs/wadi-controller database_password=… [node_token=… aws_access_key_id=… aws_secret_access_key=…]
 # Workers find them as service wadi-controller.
 
 variable "namespace" {
   type        = string
   description = "Namespace of the job and of the workers' jobs."
   default     = "default"
+  validation {
+    condition     = regex_replace(var.namespace, "^[a-zA-Z0-9-]{1,128}$", "") == ""
+    error_message = "The namespace must be 1 to 128 letters, digits and hyphens."
+  }
 }
 
 variable "datacenters" {
   type        = list(string)
   description = "Data centres whose nodes may run it."
   default     = ["*"]
+  validation {
+    condition     = length(var.datacenters) > 0
+    error_message = "There must be at least one data centre; [\"*\"] means all."
+  }
 }
 
 variable "node_pool" {
   type        = string
   description = "Node pool of the nodes that may run it."
   default     = "default"
+  validation {
+    condition     = var.node_pool != "" && regex_replace(var.node_pool, "^[a-zA-Z0-9-_]{1,128}$", "") == ""
+    error_message = "The node pool must be 1 to 128 letters, digits, hyphens and underscores."
+  }
 }
 
 variable "driver" {
@@ -37,7 +49,7 @@ variable "image" {
   description = "Image of Wadi by digest, name@sha256:…, for the driver docker."
   default     = ""
   validation {
-    condition     = var.image == "" || can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    condition     = regex_replace(var.image, "^.*@sha256:[0-9a-f]{64}$", "") == ""
     error_message = "The image must be named by its digest, name@sha256:…."
   }
 }
@@ -46,15 +58,19 @@ variable "artifact" {
   type        = string
   description = "URL of Wadi's package, for exec and raw_exec, as npm run package makes it; empty: command is on the nodes already."
   default     = ""
+  validation {
+    condition     = regex_replace(var.artifact, "^[a-z0-9]+:.*$", "") == ""
+    error_message = "The package must be named by a URL."
+  }
 }
 
 variable "artifact_checksum" {
   type        = string
-  description = "Checksum of the package, sha256:…."
+  description = "Checksum of the package: sha256:…, or file:URL of a list of checksums."
   default     = ""
   validation {
-    condition     = var.artifact_checksum == "" || can(regex("^sha256:[0-9a-f]{64}$", var.artifact_checksum))
-    error_message = "The checksum must be sha256: and 64 hexadecimal digits."
+    condition     = regex_replace(var.artifact_checksum, "^(sha256:[0-9a-f]{64}|file:.+)$", "") == ""
+    error_message = "The checksum must be sha256: and 64 hexadecimal digits, or file: and a URL."
   }
 }
 
@@ -62,6 +78,10 @@ variable "command" {
   type        = string
   description = "Program of Wadi on the nodes, for exec and raw_exec without a package."
   default     = "wadi"
+  validation {
+    condition     = var.command != ""
+    error_message = "The program must be named."
+  }
 }
 
 variable "arguments" {
@@ -74,6 +94,20 @@ variable "settings" {
   type        = map(string)
   description = "Settings of Wadi by their names, such as {\"checkpoint-url\" = \"s3://…\"}. No secrets: those are in the variable of this job."
   default     = {}
+  validation {
+    condition     = length([for name in keys(var.settings) : name if regex_replace(name, "^[a-z][a-z0-9.-]*$", "") != "" || regex_replace(name, "(password|token|auth)$", "") != name]) == 0
+    error_message = "Settings are named as in wadi.toml, and secrets are none of them."
+  }
+}
+
+variable "environment" {
+  type        = map(string)
+  description = "Environment variables besides, such as those of the AWS SDK; no secrets."
+  default     = {}
+  validation {
+    condition     = length([for name in keys(var.environment) : name if regex_replace(name, "^[A-Za-z_][A-Za-z0-9_]*$", "") != "" || regex_replace(name, "(?i)secret|password|token$|access_key", "") != name]) == 0
+    error_message = "Environment variables have the names that shells allow, and secrets are none of them."
+  }
 }
 
 variable "database_host" {
@@ -86,18 +120,82 @@ variable "database_port" {
   type        = number
   description = "Port of PostgreSQL, if database_host is set."
   default     = 5432
+  validation {
+    condition     = var.database_port >= 1 && var.database_port <= 65535
+    error_message = "The port must be from 1 to 65535."
+  }
 }
 
 variable "database_name" {
   type        = string
   description = "Database of Wadi."
   default     = "wadi"
+  validation {
+    condition     = var.database_name != "" && regex_replace(var.database_name, "^[A-Za-z0-9_-]+$", "") == ""
+    error_message = "The database must be named by letters, digits, hyphens and underscores."
+  }
 }
 
 variable "database_user" {
   type        = string
   description = "Role that Wadi logs in as."
   default     = "wadi"
+  validation {
+    condition     = var.database_user != "" && regex_replace(var.database_user, "^[A-Za-z0-9_-]+$", "") == ""
+    error_message = "The role must be named by letters, digits, hyphens and underscores."
+  }
+}
+
+variable "database_ca_url" {
+  type        = string
+  description = "URL of the authority's certificates (PEM) that sign PostgreSQL's, such as those of RDS; with it the connection is TLS and verified."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.database_ca_url, "^[a-z0-9]+:.*$", "") == ""
+    error_message = "The certificates must be named by a URL."
+  }
+}
+
+variable "aws_role_arn" {
+  type        = string
+  description = "Role of AWS that the task takes by its workload identity (aud sts.amazonaws.com); empty: none."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.aws_role_arn, "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", "") == ""
+    error_message = "The role must be an ARN, arn:aws:iam::ACCOUNT:role/NAME."
+  }
+}
+
+variable "aws_region" {
+  type        = string
+  description = "Region of AWS that the task works in; empty: the SDK decides."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.aws_region, "^[a-z0-9-]*$", "") == ""
+    error_message = "The region must be written like eu-central-1."
+  }
+}
+
+variable "scheduler" {
+  type        = string
+  description = "How workers are started: nomad, as jobs of this Nomad, or node, by the daemons of node.nomad.hcl."
+  default     = "nomad"
+  validation {
+    condition     = contains(["nomad", "node"], var.scheduler)
+    error_message = "The scheduler must be nomad or node."
+  }
+}
+
+variable "tls_files" {
+  type        = bool
+  description = "Whether certificate, private_key and authority (PEM) are in the variable of this job: else the controllers make their own."
+  default     = false
+}
+
+variable "push" {
+  type        = bool
+  description = "Whether workers push their metrics to the service wadi-pushgateway, if there is one."
+  default     = true
 }
 
 variable "instances" {
@@ -114,27 +212,57 @@ variable "cpu" {
   type        = number
   description = "MHz reserved."
   default     = 500
+  validation {
+    condition     = var.cpu >= 1
+    error_message = "MHz must be positive."
+  }
 }
 
 variable "memory" {
   type        = number
   description = "MB reserved."
   default     = 1024
+  validation {
+    condition     = var.memory >= 10
+    error_message = "MB must be at least 10."
+  }
 }
 
 variable "memory_max" {
   type        = number
   description = "MB it may use where the cluster allows more than is reserved; 0: what is reserved."
   default     = 0
+  validation {
+    condition     = var.memory_max >= 0
+    error_message = "MB must not be negative."
+  }
 }
 
 locals {
   unpacked = "${NOMAD_TASK_DIR}/wadi/bin/wadi"
   command  = var.artifact == "" ? var.command : local.unpacked
-  settings = { for name, value in var.settings : "WADI__${upper(replace(replace(name, ".", "__"), "-", "_"))}" => value }
-  database = {
+  # The driver docker fails late without one.
+  image = var.driver != "docker" || var.image != "" ? var.image : parseint("the driver docker needs the variable image", 10)
+  settings = join("\n", concat(["# Settings of Wadi"], [
+    for name, value in var.settings : "WADI__${upper(replace(replace(name, ".", "__"), "-", "_"))}=${jsonencode(value)}"
+  ]))
+  database = merge({
     DATABASE_NAME = var.database_name
     DATABASE_USER = var.database_user
+    # A server that is not there yet is waited for.
+    WADI__DATABASE__TYPE = "postgres"
+    }, var.database_ca_url == "" ? {} : {
+    WADI__DATABASE__POSTGRES__TLS__MODE    = "ca-cert"
+    WADI__DATABASE__POSTGRES__TLS__CA_CERT = "${NOMAD_TASK_DIR}/database-ca.pem"
+  })
+  aws = merge(var.aws_region == "" ? {} : { AWS_REGION = var.aws_region }, var.aws_role_arn == "" ? {} : {
+    AWS_ROLE_ARN                = var.aws_role_arn
+    AWS_WEB_IDENTITY_TOKEN_FILE = "${NOMAD_SECRETS_DIR}/nomad_aws.jwt"
+  })
+  tls = !var.tls_files ? {} : {
+    WADI__TLS__CERTIFICATE = "${NOMAD_SECRETS_DIR}/tls-certificate.pem"
+    WADI__TLS__KEY         = "${NOMAD_SECRETS_DIR}/tls-key.pem"
+    WADI__TLS__CA          = "${NOMAD_SECRETS_DIR}/tls-ca.pem"
   }
 }
 
@@ -144,6 +272,10 @@ job "wadi-controller" {
   node_pool   = var.node_pool
   type        = "service"
   priority    = 70
+
+  meta {
+    managed_by = "wadi"
+  }
 
   ui {
     description = "Controllers of Wadi: they start, watch and move the workers of pipelines."
@@ -176,7 +308,7 @@ job "wadi-controller" {
     }
 
     spread {
-      attribute = "${node.unique.id}"
+      attribute = node.unique.id
     }
 
     network {
@@ -226,8 +358,8 @@ job "wadi-controller" {
       dynamic "config" {
         for_each = var.driver == "docker" ? [1] : []
         content {
-          image           = var.image
-          args            = ["migrate"]
+          image           = local.image
+          args            = ["migrate", "--wait", "86400"]
           network_mode    = "host"
           init            = true
           cap_drop        = ["all"]
@@ -239,7 +371,7 @@ job "wadi-controller" {
         for_each = var.driver == "docker" ? [] : [1]
         content {
           command = local.command
-          args    = concat(var.arguments, ["migrate"])
+          args    = concat(var.arguments, ["migrate", "--wait", "86400"])
         }
       }
 
@@ -252,18 +384,41 @@ job "wadi-controller" {
         }
       }
 
-      env = merge(local.database, local.settings)
+      dynamic "artifact" {
+        for_each = var.database_ca_url == "" ? [] : [var.database_ca_url]
+        content {
+          source      = artifact.value
+          destination = "local/database-ca.pem"
+          mode        = "file"
+        }
+      }
+
+      kill_signal  = "SIGTERM"
+      kill_timeout = "15s"
+
+      env = merge(local.database, var.environment)
+
+      # Not in env, where Nomad would fill in attributes of this node that are meant for workers' nodes.
+      template {
+        destination     = "${NOMAD_TASK_DIR}/settings.env"
+        env             = true
+        change_mode     = "restart"
+        left_delimiter  = "[[["
+        right_delimiter = "]]]"
+        data            = local.settings
+      }
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/wadi.env"
         env         = true
-        change_mode = "noop"
+        change_mode = "restart"
         data        = <<-ENV
           {{ with nomadVar "nomad/jobs/wadi-controller" }}DATABASE_PASSWORD={{ .database_password }}
           {{ end }}
           %{if var.database_host == ""~}
           {{ range nomadService "wadi-postgres" }}DATABASE_HOST={{ .Address }}
           DATABASE_PORT={{ .Port }}
+          {{ else }}DATABASE_HOST=wadi-postgres.invalid
           {{ end }}
           %{else~}
           DATABASE_HOST=${var.database_host}
@@ -284,7 +439,7 @@ job "wadi-controller" {
       dynamic "config" {
         for_each = var.driver == "docker" ? [1] : []
         content {
-          image           = var.image
+          image           = local.image
           args            = ["controller"]
           network_mode    = "host"
           init            = true
@@ -310,6 +465,15 @@ job "wadi-controller" {
         }
       }
 
+      dynamic "artifact" {
+        for_each = var.database_ca_url == "" ? [] : [var.database_ca_url]
+        content {
+          source      = artifact.value
+          destination = "local/database-ca.pem"
+          mode        = "file"
+        }
+      }
+
       # The lease is given up on SIGTERM; workers go on and dial the next leader.
       kill_signal  = "SIGTERM"
       kill_timeout = "20s"
@@ -319,8 +483,20 @@ job "wadi-controller" {
         file = true
       }
 
-      env = merge(local.database, {
-        SCHEDULER                      = "nomad"
+      # STS of AWS takes it for the rights of the role: no key lies anywhere.
+      dynamic "identity" {
+        for_each = var.aws_role_arn == "" ? [] : [1]
+        content {
+          name        = "aws"
+          aud         = ["sts.amazonaws.com"]
+          file        = true
+          ttl         = "24h"
+          change_mode = "noop"
+        }
+      }
+
+      env = merge(local.database, local.aws, {
+        SCHEDULER                      = var.scheduler
         NOMAD_UNIX_ADDR                = "${NOMAD_SECRETS_DIR}/api.sock"
         WADI__NOMAD__TOKEN_FILE        = "${NOMAD_SECRETS_DIR}/nomad_token"
         WADI__NOMAD__NAMESPACE         = var.namespace
@@ -332,7 +508,17 @@ job "wadi-controller" {
         WADI__COMPILER__CACHE_DIR      = "${NOMAD_ALLOC_DIR}/data/compiled"
         WADI__STATE_DIR                = "${NOMAD_ALLOC_DIR}/data/state"
         WADI__LOGGING__FORMAT          = "json"
-      }, local.settings)
+      }, local.tls, var.environment)
+
+      # Not in env, where Nomad would fill in attributes of this node that are meant for workers' nodes.
+      template {
+        destination     = "${NOMAD_TASK_DIR}/settings.env"
+        env             = true
+        change_mode     = "restart"
+        left_delimiter  = "[[["
+        right_delimiter = "]]]"
+        data            = local.settings
+      }
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/wadi.env"
@@ -340,16 +526,36 @@ job "wadi-controller" {
         change_mode = "restart"
         data        = <<-ENV
           {{ with nomadVar "nomad/jobs/wadi-controller" }}DATABASE_PASSWORD={{ .database_password }}
+          {{ with .node_token }}WADI__NODE__TOKEN={{ . }}
           {{ end }}
+          {{ with .aws_access_key_id }}AWS_ACCESS_KEY_ID={{ . }}
+          {{ end }}{{ with .aws_secret_access_key }}AWS_SECRET_ACCESS_KEY={{ . }}
+          {{ end }}{{ end }}
           %{if var.database_host == ""~}
           {{ range nomadService "wadi-postgres" }}DATABASE_HOST={{ .Address }}
           DATABASE_PORT={{ .Port }}
+          {{ else }}DATABASE_HOST=wadi-postgres.invalid
           {{ end }}
           %{else~}
           DATABASE_HOST=${var.database_host}
           DATABASE_PORT=${var.database_port}
           %{endif~}
+          %{if var.push~}
+          {{ range nomadService "wadi-pushgateway" }}WADI__METRICS__PUSHGATEWAY=http://{{ .Address }}:{{ .Port }}
+          {{ end }}
+          %{else~}
+          WADI__METRICS__PUSH=false
+          %{endif~}
         ENV
+      }
+
+      dynamic "template" {
+        for_each = var.tls_files ? { certificate = "tls-certificate.pem", private_key = "tls-key.pem", authority = "tls-ca.pem" } : {}
+        content {
+          destination = "${NOMAD_SECRETS_DIR}/${template.value}"
+          change_mode = "restart"
+          data        = "{{ with nomadVar \"nomad/jobs/wadi-controller\" }}{{ .${template.key} }}{{ end }}"
+        }
       }
 
       resources {
