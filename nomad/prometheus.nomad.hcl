@@ -1,24 +1,37 @@
-# Prometheus for Wadi: finds workers, controllers, APIs and the Pushgateway by Nomad's own services and scrapes Nomad itself. Nothing to set up:
-# the task reads services with its workload identity. Its data is on the allocation's disk, which moves with it where that is possible.
+# Prometheus for Wadi: finds workers, controllers, APIs and the Pushgateway by Nomad's own services and scrapes Nomad itself. Workers that Nomad does
+# not know (scheduler "node") it finds by the API: GET /api/v1/metrics/targets. The task reads services with its workload identity.
 #
-# Others find it as service wadi-prometheus: the setting prometheus.endpoint of the API.
+# Before, only for workers_from = "api": nomad var put nomad/jobs/wadi-prometheus api_token=…, a key of the API with the role viewer.
+# Others find it as service wadi-prometheus: the API does so by itself.
 
 variable "namespace" {
   type        = string
   description = "Namespace of the job and of the workers' jobs."
   default     = "default"
+  validation {
+    condition     = regex_replace(var.namespace, "^[a-zA-Z0-9-]{1,128}$", "") == ""
+    error_message = "The namespace must be 1 to 128 letters, digits and hyphens."
+  }
 }
 
 variable "datacenters" {
   type        = list(string)
   description = "Data centres whose nodes may run it."
   default     = ["*"]
+  validation {
+    condition     = length(var.datacenters) > 0
+    error_message = "There must be at least one data centre; [\"*\"] means all."
+  }
 }
 
 variable "node_pool" {
   type        = string
   description = "Node pool of the nodes that may run it."
   default     = "default"
+  validation {
+    condition     = var.node_pool != "" && regex_replace(var.node_pool, "^[a-zA-Z0-9-_]{1,128}$", "") == ""
+    error_message = "The node pool must be 1 to 128 letters, digits, hyphens and underscores."
+  }
 }
 
 variable "driver" {
@@ -36,7 +49,7 @@ variable "image" {
   description = "Image of Prometheus 2.37 or later by digest, name@sha256:…, for the driver docker."
   default     = ""
   validation {
-    condition     = var.image == "" || can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    condition     = regex_replace(var.image, "^.*@sha256:[0-9a-f]{64}$", "") == ""
     error_message = "The image must be named by its digest, name@sha256:…."
   }
 }
@@ -45,6 +58,10 @@ variable "command" {
   type        = string
   description = "Program on the nodes, for exec and raw_exec."
   default     = "/usr/bin/prometheus"
+  validation {
+    condition     = var.command != ""
+    error_message = "The program must be named."
+  }
 }
 
 variable "port" {
@@ -54,6 +71,16 @@ variable "port" {
   validation {
     condition     = var.port >= 0 && var.port <= 65535
     error_message = "The port must be from 0 to 65535."
+  }
+}
+
+variable "workers_from" {
+  type        = string
+  description = "Who says where workers are: nomad, by its services, or api, by Wadi's list, which knows those of every scheduler."
+  default     = "nomad"
+  validation {
+    condition     = contains(["nomad", "api"], var.workers_from)
+    error_message = "Workers are found by nomad or by api."
   }
 }
 
@@ -83,42 +110,102 @@ variable "scrape_interval" {
   type        = string
   description = "Time between two scrapes."
   default     = "15s"
+  validation {
+    condition     = var.scrape_interval != "" && regex_replace(var.scrape_interval, "^[0-9]+(ms|s|m|h|d|w|y)$", "") == ""
+    error_message = "The time must be a number and its unit, such as 15s."
+  }
 }
 
 variable "retention" {
   type        = string
   description = "How long samples are kept."
   default     = "15d"
+  validation {
+    condition     = var.retention != "" && regex_replace(var.retention, "^[0-9]+(ms|s|m|h|d|w|y)$", "") == ""
+    error_message = "The time must be a number and its unit, such as 15s."
+  }
 }
 
 variable "rules" {
+  type        = map(string)
+  description = "Rules files, text by file name, such as those of nomad/monitoring/rules; none by default."
+  default     = {}
+  validation {
+    condition     = length([for name in keys(var.rules) : name if regex_replace(name, "^[A-Za-z0-9][A-Za-z0-9._-]*[.](yml|yaml)$", "") != ""]) == 0
+    error_message = "Each name must be a file's name that ends with .yml or .yaml."
+  }
+}
+
+variable "volume" {
   type        = string
-  description = "Text of a rules file, such as file(\"nomad/monitoring/alerts.yaml\"); none if empty."
+  description = "Host volume for its data (dynamic from Nomad 1.10, static before), for docker and exec; empty: the allocation's own disk."
   default     = ""
+  validation {
+    condition     = regex_replace(var.volume, "^[A-Za-z0-9_-]*$", "") == ""
+    error_message = "The volume must be named by letters, digits, hyphens and underscores."
+  }
+}
+
+variable "data_directory" {
+  type        = string
+  description = "Directory on the node for its data, for raw_exec, which has no volumes; empty: the allocation's own disk."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.data_directory, "^/.*$", "") == ""
+    error_message = "The directory must be an absolute path."
+  }
 }
 
 variable "disk" {
   type        = number
-  description = "MB of the allocation's disk, for the samples."
+  description = "MB of the allocation's disk, where there is no volume."
   default     = 4096
+  validation {
+    condition     = var.disk >= 10
+    error_message = "MB must be at least 10."
+  }
 }
 
 variable "cpu" {
   type        = number
   description = "MHz reserved."
   default     = 300
+  validation {
+    condition     = var.cpu >= 1
+    error_message = "MHz must be positive."
+  }
 }
 
 variable "memory" {
   type        = number
   description = "MB reserved."
   default     = 512
+  validation {
+    condition     = var.memory >= 10
+    error_message = "MB must be at least 10."
+  }
+}
+
+variable "memory_max" {
+  type        = number
+  description = "MB it may use where the cluster allows more than is reserved; 0: what is reserved."
+  default     = 0
+  validation {
+    condition     = var.memory_max >= 0
+    error_message = "MB must not be negative."
+  }
 }
 
 locals {
+  # The driver docker fails late without one.
+  image  = var.driver != "docker" || var.image != "" ? var.image : parseint("the driver docker needs the variable image", 10)
+  raw    = var.driver == "raw_exec"
+  volume = local.raw ? "" : var.volume
+  root   = local.volume != "" ? "/var/lib/wadi-prometheus" : local.raw && var.data_directory != "" ? var.data_directory : "${NOMAD_ALLOC_DIR}/data"
+  data   = "${local.root}/prometheus"
   arguments = [
     "--config.file=${NOMAD_TASK_DIR}/prometheus.yml",
-    "--storage.tsdb.path=${NOMAD_ALLOC_DIR}/data/prometheus",
+    "--storage.tsdb.path=${local.data}",
     "--storage.tsdb.retention.time=${var.retention}",
     "--web.listen-address=${NOMAD_ADDR_http}",
   ]
@@ -126,6 +213,8 @@ locals {
   servers = length(var.nomad_servers) == 0 ? [local.agent] : var.nomad_servers
   ca      = var.nomad_ca_file == "" ? "{}" : "{ca_file: ${jsonencode(var.nomad_ca_file)}}"
   token   = "{credentials_file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token}"
+  # Services that are scraped by their own tags; workers only where Nomad is asked for them.
+  wanted = var.workers_from == "nomad" ? "or (.Tags | contains \"metrics\") (eq .Name \"wadi-pushgateway\")" : "or (and (.Tags | contains \"metrics\") (ne .Name \"wadi-worker\")) (eq .Name \"wadi-pushgateway\")"
 }
 
 job "wadi-prometheus" {
@@ -133,6 +222,10 @@ job "wadi-prometheus" {
   datacenters = var.datacenters
   node_pool   = var.node_pool
   type        = "service"
+
+  meta {
+    managed_by = "wadi"
+  }
 
   ui {
     description = "Prometheus of Wadi."
@@ -176,6 +269,15 @@ job "wadi-prometheus" {
       }
     }
 
+    dynamic "volume" {
+      for_each = local.volume == "" ? [] : [local.volume]
+      labels   = ["data"]
+      content {
+        type   = "host"
+        source = volume.value
+      }
+    }
+
     service {
       name     = "wadi-prometheus"
       provider = "nomad"
@@ -199,7 +301,7 @@ job "wadi-prometheus" {
       dynamic "config" {
         for_each = var.driver == "docker" ? [1] : []
         content {
-          image        = var.image
+          image        = local.image
           network_mode = "host"
           args         = local.arguments
         }
@@ -213,6 +315,15 @@ job "wadi-prometheus" {
         }
       }
 
+      dynamic "volume_mount" {
+        for_each = local.volume == "" ? [] : [1]
+        content {
+          volume      = "data"
+          destination = "/var/lib/wadi-prometheus"
+        }
+      }
+
+      kill_signal  = "SIGTERM"
       kill_timeout = "30s"
 
       identity {
@@ -228,12 +339,22 @@ job "wadi-prometheus" {
           global:
             scrape_interval: ${var.scrape_interval}
             evaluation_interval: ${var.scrape_interval}
-          rule_files: [rules.yml]
+          rule_files: [rules/*.yml, rules/*.yaml]
           scrape_configs:
             - job_name: wadi
               honor_labels: true
               file_sd_configs:
                 - files: [targets.yml]
+            %{if var.workers_from == "api"~}
+            - job_name: wadi-workers
+              honor_labels: true
+              http_sd_configs:
+                {{ range nomadService "wadi-api" -}}
+                - url: http://{{ .Address }}:{{ .Port }}/api/v1/metrics/targets
+                  refresh_interval: ${var.scrape_interval}
+                  authorization: {credentials_file: {{ env "NOMAD_SECRETS_DIR" }}/api-token}
+                {{ end }}
+            %{endif~}
             - job_name: nomad
               scheme: ${var.nomad_scheme}
               metrics_path: /v1/metrics
@@ -251,7 +372,7 @@ job "wadi-prometheus" {
         change_mode = "noop"
         data        = <<-YAML
           - targets: []
-          {{ range nomadServices }}{{ range nomadService .Name }}{{ if or (.Tags | contains "metrics") (eq .Name "wadi-pushgateway") -}}
+          {{ range nomadServices }}{{ range nomadService .Name }}{{ if ${local.wanted} -}}
           - targets: ["{{ .Address }}:{{ .Port }}"]
             labels:
               service: "{{ .Name }}"
@@ -262,19 +383,32 @@ job "wadi-prometheus" {
         YAML
       }
 
-      template {
-        destination   = "${NOMAD_TASK_DIR}/rules.yml"
-        change_mode   = "signal"
-        change_signal = "SIGHUP"
-        # Alerts have templates of their own in double braces.
-        left_delimiter  = "[[["
-        right_delimiter = "]]]"
-        data            = var.rules == "" ? "groups: []" : var.rules
+      dynamic "template" {
+        for_each = var.workers_from == "api" ? [1] : []
+        content {
+          destination = "${NOMAD_SECRETS_DIR}/api-token"
+          change_mode = "noop"
+          data        = "{{ with nomadVar \"nomad/jobs/wadi-prometheus\" }}{{ .api_token }}{{ end }}"
+        }
+      }
+
+      dynamic "template" {
+        for_each = var.rules
+        content {
+          destination   = "${NOMAD_TASK_DIR}/rules/${template.key}"
+          change_mode   = "signal"
+          change_signal = "SIGHUP"
+          # Alerts have templates of their own in double braces.
+          left_delimiter  = "[[["
+          right_delimiter = "]]]"
+          data            = template.value
+        }
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max == 0 ? null : var.memory_max
       }
     }
   }

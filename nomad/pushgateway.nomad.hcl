@@ -5,18 +5,30 @@ variable "namespace" {
   type        = string
   description = "Namespace of the job and of the workers' jobs."
   default     = "default"
+  validation {
+    condition     = regex_replace(var.namespace, "^[a-zA-Z0-9-]{1,128}$", "") == ""
+    error_message = "The namespace must be 1 to 128 letters, digits and hyphens."
+  }
 }
 
 variable "datacenters" {
   type        = list(string)
   description = "Data centres whose nodes may run it."
   default     = ["*"]
+  validation {
+    condition     = length(var.datacenters) > 0
+    error_message = "There must be at least one data centre; [\"*\"] means all."
+  }
 }
 
 variable "node_pool" {
   type        = string
   description = "Node pool of the nodes that may run it."
   default     = "default"
+  validation {
+    condition     = var.node_pool != "" && regex_replace(var.node_pool, "^[a-zA-Z0-9-_]{1,128}$", "") == ""
+    error_message = "The node pool must be 1 to 128 letters, digits, hyphens and underscores."
+  }
 }
 
 variable "driver" {
@@ -34,7 +46,7 @@ variable "image" {
   description = "Image of the Pushgateway by digest, name@sha256:…, for the driver docker."
   default     = ""
   validation {
-    condition     = var.image == "" || can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    condition     = regex_replace(var.image, "^.*@sha256:[0-9a-f]{64}$", "") == ""
     error_message = "The image must be named by its digest, name@sha256:…."
   }
 }
@@ -43,6 +55,10 @@ variable "command" {
   type        = string
   description = "Program on the nodes, for exec and raw_exec."
   default     = "/usr/bin/prometheus-pushgateway"
+  validation {
+    condition     = var.command != ""
+    error_message = "The program must be named."
+  }
 }
 
 variable "port" {
@@ -55,22 +71,76 @@ variable "port" {
   }
 }
 
+variable "volume" {
+  type        = string
+  description = "Host volume for its data (dynamic from Nomad 1.10, static before), for docker and exec; empty: the allocation's own disk."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.volume, "^[A-Za-z0-9_-]*$", "") == ""
+    error_message = "The volume must be named by letters, digits, hyphens and underscores."
+  }
+}
+
+variable "data_directory" {
+  type        = string
+  description = "Directory on the node for its data, for raw_exec, which has no volumes; empty: the allocation's own disk."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.data_directory, "^/.*$", "") == ""
+    error_message = "The directory must be an absolute path."
+  }
+}
+
+variable "disk" {
+  type        = number
+  description = "MB of the allocation's disk, where there is no volume."
+  default     = 300
+  validation {
+    condition     = var.disk >= 10
+    error_message = "MB must be at least 10."
+  }
+}
+
 variable "cpu" {
   type        = number
   description = "MHz reserved."
   default     = 100
+  validation {
+    condition     = var.cpu >= 1
+    error_message = "MHz must be positive."
+  }
 }
 
 variable "memory" {
   type        = number
   description = "MB reserved."
   default     = 64
+  validation {
+    condition     = var.memory >= 10
+    error_message = "MB must be at least 10."
+  }
+}
+
+variable "memory_max" {
+  type        = number
+  description = "MB it may use where the cluster allows more than is reserved; 0: what is reserved."
+  default     = 0
+  validation {
+    condition     = var.memory_max >= 0
+    error_message = "MB must not be negative."
+  }
 }
 
 locals {
+  # The driver docker fails late without one.
+  image  = var.driver != "docker" || var.image != "" ? var.image : parseint("the driver docker needs the variable image", 10)
+  raw    = var.driver == "raw_exec"
+  volume = local.raw ? "" : var.volume
+  root   = local.volume != "" ? "/var/lib/wadi-pushgateway" : local.raw && var.data_directory != "" ? var.data_directory : "${NOMAD_ALLOC_DIR}/data"
+  data   = "${local.root}/pushgateway"
   arguments = [
     "--web.listen-address=${NOMAD_ADDR_http}",
-    "--persistence.file=${NOMAD_ALLOC_DIR}/data/pushgateway",
+    "--persistence.file=${local.data}",
   ]
 }
 
@@ -79,6 +149,10 @@ job "wadi-pushgateway" {
   datacenters = var.datacenters
   node_pool   = var.node_pool
   type        = "service"
+
+  meta {
+    managed_by = "wadi"
+  }
 
   ui {
     description = "Pushgateway of Wadi."
@@ -112,12 +186,21 @@ job "wadi-pushgateway" {
 
     ephemeral_disk {
       sticky = true
-      size   = 300
+      size   = var.disk
     }
 
     network {
       port "http" {
         static = var.port
+      }
+    }
+
+    dynamic "volume" {
+      for_each = local.volume == "" ? [] : [local.volume]
+      labels   = ["data"]
+      content {
+        type   = "host"
+        source = volume.value
       }
     }
 
@@ -141,10 +224,14 @@ job "wadi-pushgateway" {
     task "pushgateway" {
       driver = var.driver
 
+      # What was pushed is written on SIGTERM.
+      kill_signal  = "SIGTERM"
+      kill_timeout = "10s"
+
       dynamic "config" {
         for_each = var.driver == "docker" ? [1] : []
         content {
-          image        = var.image
+          image        = local.image
           network_mode = "host"
           args         = local.arguments
         }
@@ -158,9 +245,18 @@ job "wadi-pushgateway" {
         }
       }
 
+      dynamic "volume_mount" {
+        for_each = local.volume == "" ? [] : [1]
+        content {
+          volume      = "data"
+          destination = "/var/lib/wadi-pushgateway"
+        }
+      }
+
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max == 0 ? null : var.memory_max
       }
     }
   }
