@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /** The oldest Node the dependencies run on. */
 const NODE_MIN = [20, 19];
 /** These do not need `dist/`, or build it themselves and count a failure. */
-const WITHOUT_BUILD = new Set(["build", "check", "format", "simulate", "test"]);
+const WITHOUT_BUILD = new Set(["build", "check", "check-deploy", "format", "simulate", "test"]);
 
 /** Runs a program on this terminal and gives its exit code; 1 if it was killed or could not start. */
 function run(command, args) {
