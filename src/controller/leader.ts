@@ -21,14 +21,14 @@ import { Housekeeping } from "./housekeeping.ts";
 import { JobDriver } from "./job-driver.ts";
 import { JobListener } from "./job-listener.ts";
 import { Output } from "./output.ts";
+import { PushedGroups } from "./pushed-groups.ts";
 import { HEARTBEAT_INTERVAL_MS, WORKER_LEASE_MS } from "./run-messages.ts";
 import { SchedulerProjection } from "./scheduler-view.ts";
 import { WorkerBook } from "./worker-book.ts";
 
-/** Compilations and requests for workers at a time, and jobs that may be on their way to running at a time. */
+/** Compilations at a time; requests for workers, and jobs that may be on their way to running, unless the scheduler bears more. */
 const COMPILATIONS = 2;
 const STARTS = 8;
-const STARTING_JOBS = 8;
 /** Deadlines are looked at this often, milliseconds. */
 const TICK_MS = 100;
 /** Changes are looked for this often without being told of any, milliseconds. */
@@ -51,17 +51,21 @@ export class Leader {
   readonly #housekeeping: Housekeeping;
   readonly #listener: JobListener;
   readonly #view: SchedulerProjection;
+  readonly #pushed: PushedGroups;
+  readonly #startsAtOnce: number;
   #ready = false;
   #draining: StopMode | undefined;
 
   constructor(context: LeaderContext) {
     this.#context = context;
+    this.#startsAtOnce = context.scheduler.startsAtOnce ?? STARTS;
     this.#output = new Output(context, this.#jobs);
     this.#listener = new JobListener(context);
     this.#view = new SchedulerProjection(context);
+    this.#pushed = new PushedGroups(context, () => [...this.#jobs.values()].map(({ stored }) => stored.job));
     this.#shared = {
       compilations: new Gate(COMPILATIONS),
-      starts: new Gate(STARTS),
+      starts: new Gate(this.#startsAtOnce),
       book: new WorkerBook(context.projections, context.nowMs),
       output: (job, run, body) => this.#output.received(job, run, body),
       onStarted: (spec) => this.#view.started(spec),
@@ -90,6 +94,7 @@ export class Leader {
         this.#every(over, SAMPLE_MS, () => this.#sample()),
         this.#housekeeping.run(over),
         this.#view.run(over),
+        this.#pushed.run(over),
         this.#listener.run(over),
       ];
       // A statement that the database does not answer must not keep this leader from letting go: its loops end by themselves later.
@@ -166,7 +171,7 @@ export class Leader {
     let used = 0;
     for (const job of this.#jobs.values()) if (job.starting || (job.busy && job.wantsPlace)) used += 1;
     for (const [id, tell] of this.#waiting) {
-      if (used >= STARTING_JOBS) return;
+      if (used >= this.#startsAtOnce) return;
       this.#waiting.delete(id);
       const job = this.#jobs.get(id);
       if (job !== undefined) job.held = false;
@@ -300,8 +305,10 @@ export class Leader {
     await job.effects.admit(register, fence);
     const certificate = await this.#context.security.certify(register, fence);
     const lease = { durationMs: WORKER_LEASE_MS, epochComplete: BigInt(job.stored.job.epoch), acknowledgedSequence: 0n };
-    const { endpoints } = this.#context;
-    return { lease, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, endpoints, ...certificate, takesCheckpointRequests: true };
+    const { endpoints, settings } = this.#context;
+    const heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+    const metricsPush = pushOf(settings);
+    return { lease, heartbeatIntervalMs, endpoints, ...certificate, takesCheckpointRequests: true, metricsPush };
   }
 
   /** A worker is connected. */
@@ -321,6 +328,12 @@ export class Leader {
   closed(session: WorkerSession): void {
     this.#jobs.get(session.fence.jobId as JobId)?.effects.closed(session);
   }
+}
+
+/** Where workers push their metrics; undefined: nowhere. */
+function pushOf(settings: LeaderContext["settings"]): Welcome["metricsPush"] {
+  const url = settings["metrics.pushgateway"];
+  return url === undefined || !settings["metrics.push"] ? undefined : { url, intervalMs: settings["metrics.push-interval"] };
 }
 
 function badRows(rows: number, run: RunKey): TimelineEntry {

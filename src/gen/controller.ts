@@ -294,6 +294,16 @@ export interface Welcome {
   readonly dataAuthority: string;
   /** Whether the controller knows `CheckpointRequest`; an older one would end the stream of a worker that says it. */
   readonly takesCheckpointRequests: boolean;
+  /** Where the worker pushes its metrics; absent: nowhere. */
+  readonly metricsPush: MetricsPush | undefined;
+}
+
+/** A Pushgateway. It comes with every welcome, because it may have moved since the last one. */
+export interface MetricsPush {
+  /** Its URL. */
+  readonly url: string;
+  /** Time between two pushes, milliseconds. */
+  readonly intervalMs: number;
 }
 
 /** See `ConnectResponse.body`. */
@@ -2096,6 +2106,7 @@ function createBaseWelcome(): Welcome {
     dataCertificate: "",
     dataAuthority: "",
     takesCheckpointRequests: false,
+    metricsPush: undefined,
   };
 }
 
@@ -2118,6 +2129,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.takesCheckpointRequests !== false) {
       writer.uint32(48).bool(message.takesCheckpointRequests);
+    }
+    if (message.metricsPush !== undefined) {
+      MetricsPush.encode(message.metricsPush, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2183,6 +2197,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.takesCheckpointRequests = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.metricsPush = MetricsPush.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2208,6 +2230,76 @@ export const Welcome: MessageFns<Welcome> = {
     message.dataCertificate = object.dataCertificate ?? "";
     message.dataAuthority = object.dataAuthority ?? "";
     message.takesCheckpointRequests = object.takesCheckpointRequests ?? false;
+    message.metricsPush = (object.metricsPush !== undefined && object.metricsPush !== null)
+      ? MetricsPush.fromPartial(object.metricsPush)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMetricsPush(): MetricsPush {
+  return { url: "", intervalMs: 0 };
+}
+
+export const MetricsPush: MessageFns<MetricsPush> = {
+  encode(message: MetricsPush, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(16).uint32(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsPush {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsPush() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MetricsPush>): MetricsPush {
+    return MetricsPush.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricsPush>): MetricsPush {
+    const message = createBaseMetricsPush() as any;
+    message.url = object.url ?? "";
+    message.intervalMs = object.intervalMs ?? 0;
     return message;
   },
 };

@@ -22,6 +22,7 @@ import { DataListener } from "./data-listener.ts";
 import { Drain } from "./drain.ts";
 import { EndpointList } from "./endpoint-list.ts";
 import { Lease } from "./lease.ts";
+import { MetricsPush } from "./metrics-push.ts";
 import { fetchModule, fetchRestore } from "./preparation.ts";
 import type { WorkerEvent } from "./protocol.ts";
 import { RunJournal } from "./run-journal.ts";
@@ -54,6 +55,7 @@ export class RemoteWorker implements Service {
   readonly #link: ControllerLink;
   readonly #lease: Lease;
   readonly #metrics: WorkerMetrics;
+  readonly #push: MetricsPush;
   readonly #admin: AdminServer;
   readonly #credentials: WorkerCredentials;
   #dataPort = 0;
@@ -87,6 +89,8 @@ export class RemoteWorker implements Service {
     this.#options = options;
     const { config, clock, endpoints, fence, release, random, logger, metrics } = options;
     this.#metrics = new WorkerMetrics(metrics, fence, options.pipelineId, clock);
+    const group = { job: fence.jobId, run: String(fence.fence), worker: options.workerId };
+    this.#push = new MetricsPush({ group, registry: metrics, clock, random, logger });
     const actions = { "/checkpoint": () => this.#wishCheckpoint() };
     this.#admin = new AdminServer({ name: "worker", release, config, metrics, status: () => this.#status(), actions });
     const limits = { pauseMs: config["worker.controller-absence-limit"], orphanMs: config["worker.orphan-timeout"] };
@@ -192,6 +196,7 @@ export class RemoteWorker implements Service {
     const { lease, heartbeatIntervalMs, takesCheckpointRequests } = welcome;
     this.#takesCheckpointRequests = takesCheckpointRequests;
     this.#credentials.welcomed(welcome);
+    this.#push.follow(welcome.metricsPush?.url ?? "", welcome.metricsPush?.intervalMs ?? 0);
     if (heartbeatIntervalMs > 0) this.#heartbeatMs = heartbeatIntervalMs;
     if (lease !== undefined) this.#renew(lease);
     for (const message of this.#journal?.repeats() ?? []) this.#link.send(message);
@@ -207,6 +212,7 @@ export class RemoteWorker implements Service {
 
   #refused(error: AppError): void {
     this.#options.logger.error("no controller wants this worker", { error });
+    this.#push.stop();
     this.#end(async () => WORKER_EXIT.refused);
   }
 
@@ -230,6 +236,7 @@ export class RemoteWorker implements Service {
         return this.#renew(body.value);
       case "fenced": {
         const error = body.value.error === undefined ? undefined : fromErrorMessage(body.value.error);
+        this.#push.stop();
         this.#options.logger.warn("the run has been superseded", { currentFence: body.value.currentFence, reason: error?.message });
         return this.#end(async () => WORKER_EXIT.refused);
       }
@@ -414,8 +421,9 @@ export class RemoteWorker implements Service {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
     this.#over.abort();
+    const pushed = this.#push.finish();
     ending().then(
-      (exitCode) => this.#resolve(exitCode),
+      (exitCode) => void pushed.then(() => this.#resolve(exitCode)),
       () => this.#resolve(WORKER_EXIT.failed),
     );
   }

@@ -52,6 +52,8 @@ export class ScriptedController {
   leaseMs = LEASE_MS;
   epochComplete = 0n;
   takesCheckpointRequests = true;
+  /** Where workers push their metrics, twice a second; empty: nowhere. */
+  pushgateway = "";
   leaderEpoch = 1n;
   endpoint = "";
   #server: WorkerServer | undefined;
@@ -114,7 +116,9 @@ export class ScriptedController {
     if (fence.fence !== this.fence.fence) throw externalError("fenced", "another run counts", { retry: "never" });
     const lease = { durationMs: this.leaseMs, epochComplete: this.epochComplete, acknowledgedSequence: 0n };
     const { endpoint, takesCheckpointRequests } = this;
-    return { lease, heartbeatIntervalMs: 100, endpoints: [endpoint], dataCertificate: "", dataAuthority: "", takesCheckpointRequests };
+    const metricsPush = this.pushgateway === "" ? undefined : { url: this.pushgateway, intervalMs: 500 };
+    const plain = { dataCertificate: "", dataAuthority: "" };
+    return { lease, heartbeatIntervalMs: 100, endpoints: [endpoint], ...plain, takesCheckpointRequests, metricsPush };
   }
 
   /** Says `body` to all workers. */
