@@ -19,6 +19,8 @@ export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly SkippedTest[];
+  /** Tests that passed at a second attempt only, by their full titles. */
+  readonly flaky: readonly string[];
   /** What the tests printed, if it was collected. */
   readonly output: string;
 }
@@ -27,6 +29,8 @@ export interface Outcome {
 export interface SuiteOptions {
   /** Collects the output instead of showing it. */
   readonly quiet?: boolean;
+  /** How often a test that fails is tried again, none by default. */
+  readonly retries?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -36,7 +40,7 @@ export function suiteFiles(folder: string): string[] {
 }
 
 /** Nothing yet. */
-export const NO_OUTCOME: Outcome = { passed: 0, failed: 0, skipped: [], output: "" };
+export const NO_OUTCOME: Outcome = { passed: 0, failed: 0, skipped: [], flaky: [], output: "" };
 
 /** Both together. */
 export function addOutcomes(a: Outcome, b: Outcome): Outcome {
@@ -44,6 +48,7 @@ export function addOutcomes(a: Outcome, b: Outcome): Outcome {
     passed: a.passed + b.passed,
     failed: a.failed + b.failed,
     skipped: [...a.skipped, ...b.skipped],
+    flaky: [...a.flaky, ...b.flaky],
     output: a.output + b.output,
   };
 }
@@ -53,7 +58,8 @@ export async function runSuites(files: readonly string[], options: SuiteOptions 
   if (files.length === 0) return NO_OUTCOME;
   const folder = mkdtempSync(join(tmpdir(), "wadi-tests-"));
   const report = join(folder, "report.jsonl");
-  const args = [toolPath("mocha", "mocha"), "--exit", "--reporter", join(ROOT, "test", "support", "reporter.cjs"), ...files];
+  const args = [toolPath("mocha", "mocha"), "--exit", "--reporter", join(ROOT, "test", "support", "reporter.cjs")];
+  args.push("--retries", String(options.retries ?? 0), ...files);
   const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", ...options.env, WADI_TEST_REPORT: report };
   try {
     const ran = options.quiet === true ? await runNode(args, env) : { code: await runNodeInherited(args, env), output: "" };
@@ -66,7 +72,7 @@ export async function runSuites(files: readonly string[], options: SuiteOptions 
 function readReport(path: string, code: number, output: string): Outcome {
   if (!existsSync(path))
     return { ...NO_OUTCOME, failed: 1, output: `${output}\nmocha ended with exit code ${code} and without a report\n` };
-  const { passed, failed, skipped } = JSON.parse(readFileSync(path, "utf8")) as Outcome;
+  const { passed, failed, skipped, flaky } = JSON.parse(readFileSync(path, "utf8")) as Outcome;
   // A failing hook outside of any test, or forbidden `only`, shows in the exit code alone.
-  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped, output };
+  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped, flaky, output };
 }

@@ -12,7 +12,7 @@ describe("scheduler on a real Kubernetes", function () {
     WADI_TEST_KUBERNETES_IMAGE: image = "busybox:1",
   } = process.env;
   if (kubeconfig === "") {
-    it.skip("conforms (KUBECONFIG is not set)");
+    it.skip("conforms [set KUBECONFIG]");
     return;
   }
   this.timeout(300_000);

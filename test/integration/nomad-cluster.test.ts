@@ -103,7 +103,8 @@ describe("a cluster on Nomad", function () {
   });
 
   const { NOMAD_ADDR: address = "" } = process.env;
-  (address === "" ? it.skip : it)("on a real Nomad a worker that is killed is replaced and no row is lost or repeated", async () => {
+  const real = "on a real Nomad a worker that is killed is replaced and no row is lost or repeated";
+  (address === "" ? it.skip : it)(address === "" ? `${real} [set NOMAD_ADDR]` : real, async () => {
     await start(address);
     await pipeline.create(2);
     const before = await pipeline.advanced(0, 1);

@@ -32,7 +32,7 @@ for (const version of ["2.0.5", "1.11.2"]) {
 describe("scheduler on a real Nomad", function () {
   const { NOMAD_ADDR: address = "" } = process.env;
   if (address === "") {
-    it.skip("conforms (NOMAD_ADDR is not set)");
+    it.skip("conforms [set NOMAD_ADDR]");
     return;
   }
   this.timeout(120_000);

@@ -88,7 +88,7 @@ describe("an operator's job on the fake Nomad", function () {
 describe("an operator's job on a real Nomad", function () {
   const { NOMAD_ADDR: address = "" } = process.env;
   if (address === "") {
-    it.skip("runs (NOMAD_ADDR is not set)");
+    it.skip("runs [set NOMAD_ADDR]");
     return;
   }
   this.timeout(60_000);

@@ -1,11 +1,12 @@
 /**
  * Mocha's output for this repository: a line per suite, then the failures in full. Writes what `scripts/suites.ts` adds up to the JSON file
- * named by `WADI_TEST_REPORT`: counts, and each skipped test with its reason, the text in brackets at the end of its title.
+ * named by `WADI_TEST_REPORT`: counts, each skipped test with its reason (the text in brackets at the end of its title), and each that passed at a
+ * second attempt only, whose first error is shown.
  */
 const { appendFileSync } = require("node:fs");
 const Mocha = require("mocha");
 
-const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_SUITE_END, EVENT_RUN_END } = Mocha.Runner.constants;
+const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_TEST_RETRY, EVENT_SUITE_END, EVENT_RUN_END } = Mocha.Runner.constants;
 
 /** The outermost named suite of a test or suite. */
 function topSuite(node) {
@@ -19,7 +20,20 @@ class SuiteReporter extends Mocha.reporters.Base {
     super(runner, options);
     this.counts = new Map();
     this.skipped = [];
-    runner.on(EVENT_TEST_PASS, (test) => this.count(test, "passed"));
+    this.retried = new Map();
+    this.flaky = [];
+    runner.on(EVENT_TEST_PASS, (test) => {
+      this.count(test, "passed");
+      const error = this.retried.get(test.fullTitle());
+      if (error === undefined) return;
+      this.flaky.push(test.fullTitle());
+      Mocha.reporters.Base.consoleLog(`  ~ ${test.fullTitle()}: passed at the second attempt, the first: ${error.stack ?? error}`);
+    });
+    runner.on(EVENT_TEST_RETRY, (test, error) => {
+      this.retried.set(test.fullTitle(), error);
+      // The next attempt is a copy; the hooks after this one have to know how it went, which mocha tells them of the last attempt only.
+      test.state = "failed";
+    });
     runner.on(EVENT_TEST_FAIL, (test) => this.count(test, "failed"));
     runner.on(EVENT_TEST_PENDING, (test) => {
       this.count(test, "skipped");
@@ -50,7 +64,7 @@ class SuiteReporter extends Mocha.reporters.Base {
   finish() {
     const sum = (outcome) => [...this.counts.values()].reduce((total, counts) => total + counts[outcome], 0);
     if (sum("failed") > 0) this.epilogue();
-    const report = { passed: sum("passed"), failed: sum("failed"), skipped: this.skipped };
+    const report = { passed: sum("passed"), failed: sum("failed"), skipped: this.skipped, flaky: this.flaky };
     if (process.env.WADI_TEST_REPORT !== undefined) appendFileSync(process.env.WADI_TEST_REPORT, `${JSON.stringify(report)}\n`);
   }
 }

@@ -13,10 +13,10 @@ describe("suite runner", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  const run = (code: string, env: NodeJS.ProcessEnv = {}) => {
+  const run = (code: string, retries = 0) => {
     const file = join(folder, "planted.test.mjs");
     writeFileSync(file, code);
-    return runSuites([file], { quiet: true, env });
+    return runSuites([file], { quiet: true, retries });
   };
 
   it("counts passed, failed and skipped tests, and takes a reason from the title", async () => {
@@ -37,9 +37,23 @@ describe("suite runner", () => {
     }
   }).timeout(60_000);
 
+  it("names a test that passes at the second attempt only, and its hooks know that the first failed", async () => {
+    const outcome = await run(
+      `let attempts = 0, failures = 0;
+      describe("a", () => {
+        afterEach(function () { failures += this.currentTest.state === "failed" ? 1 : 0; });
+        it("passes late", () => { attempts += 1; if (attempts === 1) throw new Error("planted"); });
+        it("knows", () => { if (failures !== 1) throw new Error("failures: " + failures); });
+      });`,
+      1,
+    );
+    expect([outcome.passed, outcome.failed, outcome.flaky]).to.deep.equal([2, 0, ["a passes late"]]);
+    expect(outcome.output).to.contain("planted");
+  }).timeout(60_000);
+
   it("adds outcomes up and knows the folders", () => {
-    const one = { passed: 1, failed: 2, skipped: [{ suite: "s", test: "t", reason: "r" }], output: "x" };
-    expect(addOutcomes(addOutcomes(NO_OUTCOME, one), one)).to.deep.include({ passed: 2, failed: 4, output: "xx" });
+    const one = { passed: 1, failed: 2, skipped: [{ suite: "s", test: "t", reason: "r" }], flaky: ["f"], output: "x" };
+    expect(addOutcomes(addOutcomes(NO_OUTCOME, one), one)).to.deep.include({ passed: 2, failed: 4, flaky: ["f", "f"], output: "xx" });
     expect(suiteFiles("unit")).to.include("test/unit/scripts/suites.test.ts");
     expect(suiteFiles("no-such-folder")).to.deep.equal([]);
   });
