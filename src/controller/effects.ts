@@ -58,6 +58,8 @@ const SLOT_CPU_MILLIS = 1_000;
 const TOKENS_KEPT = 8;
 /** Workers that have not registered after so long keep no other job from starting, milliseconds. */
 const COMING_UP_MS = 10_000;
+/** How long the opening of an adopted run waits for the scheduler's word on its workers, milliseconds. */
+const HEAR_OF_ENDS_MS = 1_000;
 
 /** See the file's comment. */
 export class JobEffects {
@@ -256,19 +258,27 @@ export class JobEffects {
     }
     const { room } = this.#takeRoom(run.fence);
     for (const session of room?.leave() ?? []) this.#run.attach(session);
-    await this.#run.open();
     if (effect.kind === "adopt-run") await this.#hearOfEnds(this.#keyOf(run));
+    await this.#run.open();
   }
 
-  /** Workers that ended while nobody led are told of once, before the run is driven: they are asked for again, or it would wait for their silence. */
+  /**
+   * Workers that ended while nobody led are told of once, before the run is driven: they are asked for again, or it would wait for their
+   * silence. A scheduler that does not answer at once is not waited for.
+   */
   async #hearOfEnds(key: RunKey): Promise<void> {
-    const { scheduler, logger, term } = this.#context;
-    try {
-      const views = await scheduler.listWorkers(key.job, key.run);
-      if (term.valid) for (const view of views) if (view.phase === "exited") this.seen(view);
-    } catch (error) {
-      logger.warn("workers of an adopted run could not be listed", { job: key.job, run: key.run, error: toAppError(error) });
-    }
+    const { scheduler, logger, term, clock } = this.#context;
+    const heard = new AbortController();
+    const listed = scheduler
+      .listWorkers(key.job, key.run)
+      .then((views) => {
+        if (term.valid) for (const view of views) if (view.phase === "exited") this.seen(view);
+      })
+      .catch((error: unknown) => {
+        logger.warn("workers of an adopted run could not be listed", { job: key.job, run: key.run, error: toAppError(error) });
+      })
+      .finally(() => heard.abort());
+    await Promise.race([listed, clock.sleep(HEAR_OF_ENDS_MS, AbortSignal.any([heard.signal, term.signal]))]);
   }
 
   #keyOf(run: RunReference): RunKey {

@@ -4,9 +4,14 @@ import { FIXED_LIMITS, type JobLimits } from "../job/job.ts";
 import type { RunLimits } from "../job/run-event.ts";
 import { HEARTBEAT_INTERVAL_MS, WORKER_RENEWAL_MS } from "./run-messages.ts";
 
+/** Asked for at every tick of every job. */
+const KNOWN = new WeakMap<Config, JobLimits>();
+
 /** Bounds of the job machine. */
 export function jobLimits(settings: Config): JobLimits {
-  return {
+  const known = KNOWN.get(settings);
+  if (known !== undefined) return known;
+  const limits = {
     ...FIXED_LIMITS,
     compileMs: settings["compiler.timeout"],
     workerStartupMs: settings["pipeline.worker-startup-time"],
@@ -15,6 +20,8 @@ export function jobLimits(settings: Config): JobLimits {
     healthyMs: settings["pipeline.healthy-duration"],
     allowedRestarts: settings["pipeline.allowed-restarts"],
   };
+  KNOWN.set(settings, limits);
+  return limits;
 }
 
 /** Bounds of the run machine. */

@@ -17,6 +17,7 @@ import type { RunCommand, TimelineEntry } from "../job/effect.ts";
 import type { RunReport } from "../job/event.ts";
 import type { PlacedWorker, RunReference, StopMode } from "../job/job.ts";
 import { adoptRun, type Run, type RunStep, runWakeAtMs, startRun, stepRun } from "../job/run.ts";
+import { exitError } from "../job/run-end.ts";
 import type { RunEffect, RunEvent } from "../job/run-event.ts";
 import { mayPublish } from "../job/run-state.ts";
 import { checkpointedProgram } from "../program/checkpointed-program.ts";
@@ -77,6 +78,8 @@ export class RunDriver {
   #epochs: RunEpochs | undefined;
   #placement: readonly PlacedWorker[];
   #over = false;
+  /** A worker is gone, and with it the run, before it was opened here. */
+  #lost = false;
   #tailed: ReadonlyMap<number, number> = new Map();
   /** Writes of manifests and records, one after the other. */
   #durable: Promise<void> = Promise.resolve();
@@ -108,7 +111,7 @@ export class RunDriver {
    * throw, `state-mismatch` and `fenced`; then it may be called again. Does nothing if the run is open or being opened.
    */
   async open(): Promise<void> {
-    if (this.#opening || this.#run !== undefined) return;
+    if (this.#opening || this.#lost || this.#run !== undefined) return;
     this.#opening = true;
     try {
       await this.#init.context.openings.run(() => this.#start());
@@ -120,7 +123,7 @@ export class RunDriver {
   async #start(): Promise<void> {
     const { context, job, run, adoption } = this.#init;
     context.term.check();
-    if (this.#over) return;
+    if (this.#over || this.#lost) return;
     const { plan, checkpoints, epochs } = await this.#prepare();
     context.term.check();
     if (this.#over) return;
@@ -283,7 +286,20 @@ export class RunDriver {
   /** The scheduler says that a worker of the run is gone. */
   exited(view: WorkerView): void {
     const { worker, exit } = view;
+    if (this.#isLostWith(worker)) {
+      this.#lost = true;
+      this.#early = [];
+      const error = exitError(worker as WorkerId, exit?.reason ?? view.note, exit?.outOfMemory ?? false);
+      return this.#init.report({ kind: "lost", error });
+    }
     this.#event({ kind: "worker-exited", worker, reason: exit?.reason ?? view.note, outOfMemory: exit?.outOfMemory ?? false });
+  }
+
+  /** Whether the end of a worker is the end of a run that is not open yet. To open it would be work for nothing, a thousand times after an outage. */
+  #isLostWith(worker: WorkerId | undefined): boolean {
+    if (this.#opening || this.#run !== undefined || this.#over || this.#lost) return false;
+    const { adoption } = this.#init;
+    return adoption?.stop === undefined && (adoption?.placement ?? []).some((placed) => placed.worker === worker);
   }
 
   /** Whether the scheduler hears of the worker's machine. */
@@ -349,7 +365,7 @@ export class RunDriver {
   }
 
   #event(event: RunEvent): void {
-    if (this.#over) return;
+    if (this.#over || this.#lost) return;
     if (this.#run === undefined) {
       this.#early.push(() => this.#event(event));
       return;

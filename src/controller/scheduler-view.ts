@@ -195,7 +195,7 @@ export class SchedulerProjection {
     const planned = new AbortController();
     try {
       const limit = clock.sleep(PLAN_MS, AbortSignal.any([planned.signal, term.signal])).then(() => undefined);
-      const plan = await Promise.race([scheduler.plan(spec), limit]);
+      const plan = await Promise.race([scheduler.submitted?.(spec) ?? scheduler.plan(spec), limit]);
       if (plan === undefined) return;
       await writeRunSpec(db, term.epoch, {
         job: spec.job,

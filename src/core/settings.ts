@@ -177,6 +177,12 @@ const nomadWorkerSettings = {
   "nomad.network-mode": choice(["host", "bridge"])("host", "network of worker allocations"),
   "nomad.kill-timeout": duration(SECOND, HOUR)(30 * SECOND, "time between a worker's signal to end and its end; clients cap it"),
   "nomad.environment": textList([], 'environment of workers besides their own, each "NAME=value"; no secrets'),
+  "nomad.aws-role-arn": optionalText("role at AWS that workers take on by their workload identity; none if empty"),
+  "nomad.secrets": textList(
+    [],
+    'environment of workers out of Nomad\'s variables, each "NAME=path#key"; their jobs must be allowed to read them',
+  ),
+  "nomad.host-volumes": textList([], 'host volumes that workers see, each "name:/destination" or "name:/destination:ro"'),
   "nomad.job-template": optionalText("file of an operator's own job in HCL, to which what Wadi needs is added"),
   "nomad.template-variables": textList([], 'variables of the job template, each "name=value"'),
   "nomad.console-address": optionalText("URL of Wadi's web interface in Nomad's; no link if empty"),

@@ -83,14 +83,18 @@ export function workerFailed(draft: RunDraft, worker: WorkerId, error: ErrorReco
   if (isNeeded(draft.run, worker)) fail(draft, { kind: "failed", error });
 }
 
+/** Why a run is lost whose worker is gone. */
+export function exitError(worker: WorkerId | undefined, reason: string, outOfMemory: boolean): ErrorRecord {
+  if (!outOfMemory) return outsideError("connection-lost", `worker ${worker ?? "that had not registered"} has ended: ${reason}`);
+  return outsideError("slot-failed", `worker ${worker ?? "without a name"} was killed for want of memory: ${reason}`, {
+    hint: "Give its slots more memory, or raise the parallelism.",
+  });
+}
+
 /** The scheduler says that a worker is gone. */
 export function workerExited(draft: RunDraft, worker: WorkerId | undefined, reason: string, outOfMemory: boolean): void {
   const { workers, placement } = draft.run;
-  const error = outOfMemory
-    ? outsideError("slot-failed", `worker ${worker ?? "without a name"} was killed for want of memory: ${reason}`, {
-        hint: "Give its slots more memory, or raise the parallelism.",
-      })
-    : outsideError("connection-lost", `worker ${worker ?? "that had not registered"} has ended: ${reason}`);
+  const error = exitError(worker, reason, outOfMemory);
   if (worker !== undefined && workers.has(worker)) return workerOver(draft, worker, error);
   // One that never registered would have been needed; once subtasks are placed nobody waits for it.
   if (placement === undefined && draft.run.phase !== "done") fail(draft, { kind: "lost", error });

@@ -147,6 +147,9 @@ export interface Scheduler {
   /** One of the values of the setting `controller.scheduler`. */
   readonly name: string;
 
+  /** Runs whose workers may be on their way up at the same time; absent: as many as one machine bears. */
+  readonly startsAtOnce?: number | undefined;
+
   /** Present where the outside system gives each worker an identity: a worker must then show it besides the run token. */
   readonly identities?: WorkerIdentityVerifier | undefined;
 
@@ -182,6 +185,12 @@ export interface Scheduler {
    * started. Throws `invalid-config` for a specification that can never be met.
    */
   plan(spec: RunSpec): Promise<SchedulerPlan>;
+
+  /**
+   * What `startWorkers` submitted for `spec` a moment ago, where that is known without asking the outside system much; absent: `plan` tells.
+   * `missing` is 0: whether all is placed shows in what is observed.
+   */
+  submitted?(spec: RunSpec): Promise<SchedulerPlan>;
 
   /**
    * Output of a worker, by its handle, also after its end for as long as the outside system keeps it. Throws `not-found` if it keeps none

@@ -63,6 +63,7 @@ export function idleJobSettings(change: Partial<NomadJobSettings> = {}): NomadJo
     killTimeoutMs: 5_000,
     environment: {},
     consoleAddress: undefined,
+    access: { awsRoleArn: undefined, secrets: [], hostVolumes: [] },
     ...change,
   };
 }

@@ -49,11 +49,15 @@ export class FenceRecords {
 
   /**
    * Replaces the record by what `change` makes of it; nothing is written where it answers undefined. `change` may be called several times and
-   * may throw. The record afterwards.
+   * may throw. `known`: as it was read a moment ago. The record afterwards.
    */
-  async change(job: JobId, change: (record: FenceRecord | undefined) => FenceRecord | undefined): Promise<FenceRecord | undefined> {
+  async change(
+    job: JobId,
+    change: (record: FenceRecord | undefined) => FenceRecord | undefined,
+    known?: StoredFence,
+  ): Promise<FenceRecord | undefined> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { record, index } = await this.read(job);
+      const { record, index } = attempt === 1 && known !== undefined ? known : await this.read(job);
       const next = change(record);
       if (next === undefined) return record;
       const path = this.#path(job);

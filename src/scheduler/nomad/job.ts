@@ -56,6 +56,21 @@ export interface NomadResources {
   readonly MemoryMaxMB?: number;
 }
 
+/** A volume that tasks of a group may mount. */
+export interface NomadVolume {
+  readonly Name: string;
+  readonly Type: "host";
+  readonly Source: string;
+  readonly ReadOnly: boolean;
+}
+
+/** Where a task sees a volume of its group. */
+export interface NomadVolumeMount {
+  readonly Volume: string;
+  readonly Destination: string;
+  readonly ReadOnly: boolean;
+}
+
 /** A process of an allocation. */
 export interface NomadTask {
   readonly Name: string;
@@ -68,6 +83,7 @@ export interface NomadTask {
   readonly Artifacts: readonly NomadArtifact[];
   readonly Actions: readonly NomadAction[];
   readonly Constraints?: readonly NomadConstraint[];
+  readonly VolumeMounts?: readonly NomadVolumeMount[];
   readonly KillSignal: string;
   readonly KillTimeout: number;
   readonly LogConfig: { readonly MaxFiles: number; readonly MaxFileSizeMB: number };
@@ -111,6 +127,7 @@ export interface NomadTaskGroup {
   readonly Disconnect: { readonly LostAfter: number; readonly Replace: boolean; readonly Reconcile: string };
   readonly Constraints?: readonly NomadConstraint[];
   readonly Spreads: readonly { readonly Attribute: string; readonly Weight: number }[];
+  readonly Volumes?: Readonly<Record<string, NomadVolume>>;
   readonly EphemeralDisk: { readonly SizeMB: number; readonly Sticky: boolean; readonly Migrate: boolean };
   readonly Networks: readonly NomadNetwork[];
   readonly Services: readonly NomadService[];

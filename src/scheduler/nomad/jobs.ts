@@ -16,13 +16,27 @@ export interface Registered {
   readonly index: number;
 }
 
+interface Placing {
+  readonly untilMs: number;
+  /** Of whoever waits already. */
+  waiting: Promise<void> | undefined;
+}
+
 interface Registration {
   readonly JobModifyIndex?: number;
   readonly EvalID?: string;
+  readonly Warnings?: string | null;
+}
+
+/** A job as it is submitted, and as people are shown it. */
+export function sourceOf(job: NomadJob): string {
+  return `${JSON.stringify(job, undefined, 2)}\n`;
 }
 
 /** So long a plan waits for the evaluations of registrations before it, milliseconds. */
 const EVALUATION_MS = 3_000;
+/** Registrations whose evaluation a plan waits for, and whose warnings are kept. */
+const MOST_REMEMBERED = 64;
 
 /** Items of a run's variable. */
 const TOKEN = "run_token";
@@ -34,8 +48,10 @@ const CONTROLLERS_KEPT = 8;
 /** See the file's comment. */
 export class NomadJobs {
   readonly #client: NomadClient;
-  /** Evaluations of registrations of ours that are under way: a plan before their end would count their places as free. */
-  readonly #placing = new Set<Promise<void>>();
+  /** Evaluations of registrations of ours a moment ago: a plan before their end would count their places as free. */
+  readonly #placing = new Map<string, Placing>();
+  /** What Nomad remarked at registrations, by job, until it is asked for. */
+  readonly #warnings = new Map<string, readonly string[]>();
 
   constructor(client: NomadClient) {
     this.#client = client;
@@ -43,25 +59,23 @@ export class NomadJobs {
 
   /** What registering `job` would come to now. */
   async plan(job: NomadJob): Promise<{ readonly missing: number; readonly reason: string; readonly warnings: readonly string[] }> {
-    await Promise.all(this.#placing);
+    await this.#evaluated();
     const answer = await this.#client.call({ method: "POST", path: `/v1/job/${job.ID}/plan`, body: { Job: job, Diff: false } });
     const { FailedTGAllocs, Warnings } = readPlan(answer.body);
     const metric = FailedTGAllocs[WORKER_NAME];
     const missing = metric === undefined ? 0 : metric.CoalescedFailures + 1;
     const workers = job.TaskGroups[0]?.Count ?? missing;
     const reason = missing === 0 ? "" : placementReason(missing, workers, metric);
-    return { missing, reason, warnings: Warnings === "" ? [] : Warnings.split("\n").filter((line) => line.trim() !== "") };
+    return { missing, reason, warnings: linesOf(Warnings) };
   }
 
   /** Registers `job` unless there is one of its id. Throws `already-exists` if that one is not of the specification with `hash`. */
   async register(job: NomadJob, hash: string): Promise<Registered> {
-    const source = `${JSON.stringify(job, undefined, 2)}\n`;
-    const body = { Job: job, EnforceIndex: true, JobModifyIndex: 0, Submission: { Source: source, Format: "json" } };
+    const body = { Job: job, EnforceIndex: true, JobModifyIndex: 0, Submission: { Source: sourceOf(job), Format: "json" } };
     try {
       const answer = await this.#client.call({ method: "PUT", path: "/v1/jobs", body });
-      const { JobModifyIndex: index = 0, EvalID: evaluation = "" } = (answer.body ?? {}) as Registration;
-      const placing = this.#awaitEvaluation(evaluation).finally(() => this.#placing.delete(placing));
-      this.#placing.add(placing);
+      const { JobModifyIndex: index = 0, EvalID: evaluation = "", Warnings } = (answer.body ?? {}) as Registration;
+      this.#remember(job.ID, evaluation, Warnings ?? "");
       return { created: true, stopped: false, index };
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -76,13 +90,39 @@ export class NomadJobs {
     }
   }
 
+  /** What Nomad remarked when the job was registered; asked once, and only by whoever registered it. */
+  takeWarnings(nomadJob: string): readonly string[] {
+    const warnings = this.#warnings.get(nomadJob) ?? [];
+    this.#warnings.delete(nomadJob);
+    return warnings;
+  }
+
+  #remember(nomadJob: string, evaluation: string, warnings: string): void {
+    if (warnings !== "") this.#warnings.set(nomadJob, linesOf(warnings));
+    if (evaluation !== "") this.#placing.set(evaluation, { untilMs: this.#client.clock.elapsedMs() + EVALUATION_MS, waiting: undefined });
+    for (const known of [this.#placing, this.#warnings]) {
+      const oldest = known.size > MOST_REMEMBERED ? known.keys().next().value : undefined;
+      if (oldest !== undefined) known.delete(oldest);
+    }
+  }
+
+  /** Waits for what was registered a moment ago. Never throws. */
+  async #evaluated(): Promise<void> {
+    const nowMs = this.#client.clock.elapsedMs();
+    for (const [id, { untilMs }] of this.#placing) if (untilMs < nowMs) this.#placing.delete(id);
+    const waits = [...this.#placing].map(([id, placing]) => {
+      placing.waiting ??= this.#awaitEvaluation(id, placing.untilMs).finally(() => this.#placing.delete(id));
+      return placing.waiting;
+    });
+    await Promise.all(waits);
+  }
+
   /** Waits until an evaluation is no longer pending, and not for long: never throws. */
-  async #awaitEvaluation(id: string): Promise<void> {
+  async #awaitEvaluation(id: string, untilMs: number): Promise<void> {
     const { clock } = this.#client;
-    const untilMs = clock.elapsedMs() + EVALUATION_MS;
     let index = 1;
     try {
-      while (id !== "" && clock.elapsedMs() < untilMs) {
+      while (clock.elapsedMs() < untilMs) {
         const query = { index, wait: "500ms" };
         const answer = await this.#client.call({ path: `/v1/evaluation/${id}`, query });
         if (readEvaluation(answer.body).Status !== "pending") return;
@@ -153,4 +193,8 @@ export class NomadJobs {
     } as const;
     return (await this.#client.call(call)).status !== 409;
   }
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line.trim() !== "");
 }

@@ -25,7 +25,7 @@ import { NomadClient } from "./client.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { type FenceRecord, FenceRecords } from "./fence-record.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { NomadJobs } from "./jobs.ts";
+import { NomadJobs, sourceOf } from "./jobs.ts";
 import { type NomadLinks, nomadLinks } from "./links.ts";
 import { readLogs } from "./logs.ts";
 import type { NomadConnection, NomadJobSettings } from "./settings.ts";
@@ -55,10 +55,13 @@ export interface NomadSchedulerOptions {
 
 /** Allocations of a stopped run are looked at directly at most this often, milliseconds: an event may have been missed. */
 const LOOK_AGAIN_MS = 1_000;
+/** Nomad places many runs at once: what takes time is the wait for its clients. */
+const STARTS = 32;
 
 /** See the file's comment. */
 export class NomadScheduler implements Scheduler {
   readonly name = "nomad";
+  readonly startsAtOnce = STARTS;
   readonly #options: NomadSchedulerOptions;
   readonly #client: NomadClient;
   readonly #state: ClusterState;
@@ -135,10 +138,11 @@ export class NomadScheduler implements Scheduler {
         return { kind: "not-enough-slots", needed: spec.slots, available: Math.max(0, workers - plan.missing) * slots };
       }
     }
-    await this.#fences.change(spec.job, (record) => {
+    const started = (record: FenceRecord | undefined): FenceRecord | undefined => {
       if (!checkFence(record, spec, hash)) return undefined;
       return { job: spec.job, fence: spec.fence, run: spec.run, stopped: false, hash, nomadJob: job.ID };
-    });
+    };
+    await this.#fences.change(spec.job, started, before);
     await this.#jobs.writeVariable(job.ID, spec);
     const registered = await this.#jobs.register(job, hash);
     if (registered.stopped) throw fenced(spec);
@@ -207,7 +211,14 @@ export class NomadScheduler implements Scheduler {
     const job = await this.#render(spec);
     const { workers } = workersOf(spec, this.#options.jobs);
     const { missing, reason, warnings } = await this.#jobs.plan(job);
-    return { text: `${JSON.stringify(job, undefined, 2)}\n`, format: "json", workers, missing, reason, warnings };
+    return { text: sourceOf(job), format: "json", workers, missing, reason, warnings };
+  }
+
+  async submitted(spec: RunSpec): Promise<SchedulerPlan> {
+    this.#check();
+    const job = await this.#render(spec);
+    const { workers } = workersOf(spec, this.#options.jobs);
+    return { text: sourceOf(job), format: "json", workers, missing: 0, reason: "", warnings: this.#jobs.takeWarnings(job.ID) };
   }
 
   logs(handle: string, query: LogQuery): AsyncIterable<LogPiece> {

@@ -1,6 +1,7 @@
 /** What the Nomad scheduler takes from the configuration, checked once: how Nomad is reached, and what worker jobs look like. */
 import type { Config } from "../../core/config.ts";
 import { userError } from "../../core/errors.ts";
+import { parseHostVolumes, parseSecrets, type WorkerAccess } from "./access.ts";
 import type { NomadAffinity, NomadConstraint } from "./job.ts";
 
 /** How Nomad is reached. */
@@ -55,6 +56,7 @@ export interface NomadJobSettings {
   readonly killTimeoutMs: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly consoleAddress: string | undefined;
+  readonly access: WorkerAccess;
 }
 
 /** The connection. Throws `invalid-config` for addresses that are none. */
@@ -110,6 +112,11 @@ export function nomadJobSettings(config: Config): NomadJobSettings {
     killTimeoutMs: config["nomad.kill-timeout"],
     environment: parsePairs("nomad.environment", config["nomad.environment"]),
     consoleAddress: config["nomad.console-address"],
+    access: {
+      awsRoleArn: config["nomad.aws-role-arn"],
+      secrets: parseSecrets(config["nomad.secrets"]),
+      hostVolumes: parseHostVolumes(config["nomad.host-volumes"]),
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import { type AppError, externalError } from "../../core/errors.ts";
 import type { JobId, RunId } from "../../core/ids.ts";
 import { NS_PER_MS } from "../../core/time.ts";
 import type { RunKey, RunSpec } from "../scheduler.ts";
+import { accessEnvironment, identitiesOf, mountsOf, volumesOf } from "./access.ts";
 import type { NomadAction, NomadArtifact, NomadJob, NomadResources, NomadTask, NomadTaskGroup, NomadTemplate } from "./job.ts";
 import { applyOverrides } from "./overrides.ts";
 import type { NomadJobSettings } from "./settings.ts";
@@ -155,6 +156,7 @@ function groupOf(spec: RunSpec, settings: NomadJobSettings, sizes: WorkerSizes, 
     ...NO_REPLACEMENT,
     ...(settings.distinctHosts ? { Constraints: [{ Operand: "distinct_hosts", RTarget: "true" }] } : {}),
     Spreads: settings.spread.map((attribute) => ({ Attribute: attribute, Weight: 50 })),
+    ...(settings.access.hostVolumes.length === 0 ? {} : { Volumes: volumesOf(settings.access) }),
     EphemeralDisk: { SizeMB: Math.ceil(settings.disk / MIB), Sticky: false, Migrate: false },
     Networks: [{ Mode: settings.networkMode, DynamicPorts: [{ Label: "data" }, { Label: "admin" }] }],
     Services: [
@@ -178,10 +180,11 @@ function taskOf(spec: RunSpec, settings: NomadJobSettings, sizes: WorkerSizes, i
     ...(settings.user === undefined ? {} : { User: settings.user }),
     Config: driverConfig(settings),
     Env: environmentOf(spec, settings, sizes, resources),
-    Identities: [{ Name: "wadi", Audience: ["wadi"], File: true, TTL: DAY_NS, ChangeMode: "noop" }],
+    Identities: [{ Name: "wadi", Audience: ["wadi"], File: true, TTL: DAY_NS, ChangeMode: "noop" }, ...identitiesOf(settings.access)],
     Templates: templatesOf(spec, settings, id),
     Artifacts: artifactsOf(settings),
     Actions: actionsOf(settings),
+    ...(settings.access.hostVolumes.length === 0 ? {} : { VolumeMounts: mountsOf(settings.access) }),
     KillSignal: "SIGTERM",
     KillTimeout: settings.killTimeoutMs * Number(NS_PER_MS),
     LogConfig: { MaxFiles: 5, MaxFileSizeMB: 20 },
@@ -219,6 +222,7 @@ function environmentOf(
     WADI__LOGGING__FORMAT: "json",
     WADI__COMPILER__CACHE_DIR: "${NOMAD_ALLOC_DIR}/data/artifacts",
     NODE_OPTIONS: `--max-old-space-size=${heapMegabytes(resources.MemoryMB)}`,
+    ...accessEnvironment(settings.access),
     ...settings.environment,
     ...spec.environment,
     WADI_JOB_ID: spec.job,
@@ -252,7 +256,7 @@ export function templatesOf(spec: RunSpec, settings: NomadJobSettings, nomadJob:
   const controllers =
     `{{ range nomadService "${CONTROLLER_SERVICE}" }}{{ .Address }}:{{ .Port }}\n{{ end }}` +
     `{{ with nomadVar "${path}" }}{{ range (split "," .controllers.Value) }}{{ . }}\n{{ end }}{{ end }}`;
-  const secrets = spec.secrets.map(({ variable, reference }) => {
+  const secrets = [...settings.access.secrets, ...spec.secrets].map(({ variable, reference }) => {
     const [where = "", key = ""] = reference.split("#");
     return `${variable}={{ with nomadVar "${where}" }}{{ .${key} }}{{ end }}\n`;
   });
@@ -304,9 +308,10 @@ function actionsOf(settings: NomadJobSettings): readonly NomadAction[] {
   ];
 }
 
-/** Node.js where the task runs: that of the command, the archive's own, or the image's. */
+/** Node.js where the task runs: that of the command, beside it in a package, the archive's own, or the image's. */
 function nodeProgram({ driver, command: [program] }: NomadJobSettings): string {
-  if (program !== undefined) return /(?:^|\/)node$/.test(program) ? program : "node";
+  if (program !== undefined && /(?:^|\/)node$/.test(program)) return program;
+  if (program !== undefined) return /\/bin\/wadi$/.test(program) ? program.replace(/wadi$/, "node") : "node";
   if (driver === "docker") return "node";
   return driver === "exec" ? "/local/wadi/bin/node" : "local/wadi/bin/node";
 }

@@ -127,6 +127,7 @@ function mergeGroup(group: Loose, own: NomadTaskGroup, task: NomadTask): NomadTa
     Services: [...own.Services, ...services],
     EphemeralDisk: present(group["EphemeralDisk"]) ? group["EphemeralDisk"] : own.EphemeralDisk,
     Spreads: present(group["Spreads"]) ? group["Spreads"] : own.Spreads,
+    Volumes: { ...own.Volumes, ...(group["Volumes"] as Loose | null | undefined) },
     Tasks: [task, ...list(group["Tasks"]).filter(({ Name }) => Name !== WORKER_NAME)],
   } as unknown as NomadTaskGroup;
 }
@@ -152,6 +153,7 @@ function mergeTask(task: Loose, own: NomadTask, path: string): NomadTask {
     Identities: [...own.Identities, ...list(task["Identities"]).filter(({ Name }) => Name !== "wadi")],
     Actions: present(task["Actions"]) ? task["Actions"] : own.Actions,
     Artifacts: present(task["Artifacts"]) ? task["Artifacts"] : own.Artifacts,
+    VolumeMounts: [...(own.VolumeMounts ?? []), ...list(task["VolumeMounts"])],
     KillSignal: task["KillSignal"] || own.KillSignal,
     KillTimeout: task["KillTimeout"] || own.KillTimeout,
     LogConfig: present(task["LogConfig"]) ? task["LogConfig"] : own.LogConfig,

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { AppError } from "../../../../src/core/errors.ts";
 import type { JobId, RunId } from "../../../../src/core/ids.ts";
+import { parseHostVolumes, parseSecrets } from "../../../../src/scheduler/nomad/access.ts";
 import { parseAffinity, parseConstraint } from "../../../../src/scheduler/nomad/settings.ts";
 import {
   equalWorkers,
@@ -135,6 +136,36 @@ describe("the Nomad job of a run", () => {
     const [artifact] = renderJob(spec({ build: "https://x/2.tar.gz" }), exec).TaskGroups[0]?.Tasks[0]?.Artifacts ?? [];
     expect(artifact).to.deep.equal({ GetterSource: "https://x/2.tar.gz", GetterMode: "any", RelativeDest: "local/wadi" });
     expect(refusal(() => renderJob(spec({ build: "2" }), exec)).message).to.include("not the URL of an archive");
+  });
+
+  it("gives workers a role at AWS, secrets and folders of their host, none of them by value", () => {
+    const access = {
+      awsRoleArn: "arn:aws:iam::123456789012:role/wadi-worker",
+      secrets: parseSecrets(["AWS_ACCESS_KEY_ID=nomad/jobs#aws_access_key_id"]),
+      hostVolumes: parseHostVolumes(["wadi-packages:/opt/wadi:ro"]),
+    };
+    const [group] = renderJob(spec(), { ...settings, access, command: ["/opt/wadi/0a1b/bin/wadi", "worker"] }).TaskGroups;
+    const task = group?.Tasks[0];
+    expect(task?.Identities.at(-1)).to.deep.include({ Name: "aws", Audience: ["sts.amazonaws.com"], File: true, ChangeMode: "noop" });
+    expect(task?.Env).to.include({
+      AWS_ROLE_ARN: access.awsRoleArn,
+      AWS_WEB_IDENTITY_TOKEN_FILE: "${NOMAD_SECRETS_DIR}/nomad_aws.jwt",
+    });
+    expect(task?.Templates.at(-1)?.EmbeddedTmpl).to.include('AWS_ACCESS_KEY_ID={{ with nomadVar "nomad/jobs" }}{{ .aws_access_key_id }}');
+    expect(group?.Volumes).to.deep.equal({
+      "wadi-packages": { Name: "wadi-packages", Type: "host", Source: "wadi-packages", ReadOnly: true },
+    });
+    expect(task?.VolumeMounts).to.deep.equal([{ Volume: "wadi-packages", Destination: "/opt/wadi", ReadOnly: true }]);
+    expect(task?.Actions[0]?.Command).to.equal("/opt/wadi/0a1b/bin/node");
+  });
+
+  it("refuses secrets and volumes that are not written as they should be", () => {
+    expect(() => parseSecrets(["KEY=very-secret"]))
+      .to.throw(AppError, "NAME=path#key")
+      .with.property("code", "invalid-config");
+    expect(refusal(() => parseSecrets(["KEY=very-secret"])).message).to.not.include("very-secret");
+    expect(() => parseHostVolumes(["packages"])).to.throw(AppError, "name:/destination");
+    expect(parseHostVolumes(["data:/srv/data"])).to.deep.equal([{ name: "data", destination: "/srv/data", readOnly: false }]);
   });
 
   it("takes secrets of Nomad's own variables by reference", () => {
