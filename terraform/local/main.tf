@@ -60,11 +60,18 @@ locals {
       artifact_checksum = local.package ? var.artifact_checksum : null
       command           = local.package ? null : local.main[0]
       arguments         = local.package ? null : slice(local.main, 1, length(local.main))
-      data_directory    = contains(local.jobs, "postgres") ? "${var.directory}/postgres" : null
-      programs          = contains(local.jobs, "postgres") ? try(local.postgres[0], null) : null
     },
     var.values,
   )
+
+  # Each job's data in a directory of its own; what is given for a job is preferred.
+  job_values = {
+    for job in local.jobs : job => merge(
+      contains(["postgres", "prometheus", "s3", "grafana"], job) ? { data_directory = "${var.directory}/${job}" } : {},
+      job == "postgres" ? { programs = try(local.postgres[0], null) } : {},
+      try(var.job_values[job], {}),
+    )
+  }
 }
 
 module "platform" {
@@ -75,7 +82,7 @@ module "platform" {
   create_namespace = var.create_namespace
   acl              = var.acl
   values           = local.values
-  job_values       = var.job_values
+  job_values       = merge(var.job_values, local.job_values)
   volumes          = var.volumes
   secrets          = var.secrets
   secrets_version  = var.secrets_version

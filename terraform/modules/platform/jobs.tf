@@ -5,6 +5,12 @@ locals {
   text      = { for job in var.jobs : job => file("${local.templates}/${job}.nomad.hcl") }
   declared  = { for job, text in local.text : job => toset(flatten(regexall("(?m)^variable \"([a-z_0-9]+)\"", text))) }
 
+  # Alerts and dashboards by the names of their files.
+  monitoring = {
+    rules      = { for file in fileset("${local.templates}/monitoring/rules", "*.rules.yml") : file => file("${local.templates}/monitoring/rules/${file}") }
+    dashboards = { for file in fileset("${local.templates}/monitoring/dashboards", "*.json") : file => file("${local.templates}/monitoring/dashboards/${file}") }
+  }
+
   # These jobs run Wadi itself; the others have programs of their own, which only job_values may name.
   wadi    = ["api", "backup", "controller", "node", "prefetch"]
   program = ["image", "command", "arguments", "artifact", "artifact_checksum"]
@@ -13,6 +19,7 @@ locals {
   values = {
     for job in var.jobs : job => {
       for name, value in merge(
+        { for name, value in local.monitoring : name => value if contains(local.declared[job], name) },
         { for name, value in var.values : name => value if contains(local.declared[job], name) && (contains(local.wadi, job) || !contains(local.program, name)) },
         { namespace = var.namespace },
         lookup(var.job_values, job, {}),
@@ -48,6 +55,7 @@ resource "nomad_job" "data" {
   for_each = local.data
 
   jobspec          = local.text[each.key]
+  detach           = false
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = true
 
@@ -60,6 +68,7 @@ resource "nomad_job" "data" {
 
 resource "nomad_job" "controller" {
   jobspec          = local.text["controller"]
+  detach           = false
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = true
 
@@ -74,6 +83,7 @@ resource "nomad_job" "later" {
   for_each = local.later
 
   jobspec          = local.text[each.key]
+  detach           = false
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = each.key != "prefetch"
 

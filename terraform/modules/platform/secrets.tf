@@ -3,15 +3,26 @@
 # however often an apply is broken off.
 
 locals {
-  # Which items a job's template asks for: the variable must have all of them before the job can start.
+  # Which items of its variable a job's template asks for, and the secret that each is: without all of them the job cannot start.
   items = {
     postgres   = { password = "database" }
-    controller = { database_password = "database" }
-    api        = { database_password = "database", session_token = "session" }
+    controller = merge({ database_password = "database" }, local.nodes ? { node_token = "node" } : {}, local.stores ? local.store : {})
+    api        = merge({ database_password = "database", session_token = "session" }, local.stores ? local.store : {})
+    node       = merge({ node_token = "node" }, local.stores ? local.store : {})
+    backup     = merge({ database_password = "database" }, local.stores ? local.store : {})
+    grafana    = { admin_password = "grafana" }
+    s3         = { access_key = "s3_key", secret_key = "s3_secret", rpc_secret = "s3_rpc", admin_token = "s3_admin" }
   }
+  nodes  = contains(var.jobs, "node")
+  stores = contains(var.jobs, "s3")
+  store  = { aws_access_key_id = "s3_key", aws_secret_access_key = "s3_secret" }
 
-  # Two UUIDs of the system's random source each: 244 random bits. A write-only value may differ at every run: only a new version is written.
-  random = { for name in ["database", "session"] : name => replace("${uuid()}${uuid()}", "-", "") }
+  # UUIDs of the system's random source: 122 random bits each. Write-only values may differ at every run: only a new version is written.
+  random = merge(
+    { for name in ["database", "session", "node", "grafana", "s3_secret", "s3_rpc", "s3_admin"] : name => replace("${uuid()}${uuid()}", "-", "") },
+    # Garage wants its keys' names to begin so.
+    { s3_key = "GK${substr(replace(uuid(), "-", ""), 0, 24)}" },
+  )
 }
 
 resource "nomad_variable" "made" {
@@ -28,10 +39,13 @@ ephemeral "nomad_variable" "made" {
 }
 
 resource "nomad_variable" "job" {
-  for_each = { for job, items in local.items : job => items if contains(var.jobs, job) }
+  for_each = toset([for job in var.jobs : job if contains(keys(local.items), job) || contains(var.other_secrets, job)])
 
-  namespace        = local.namespace
-  path             = "nomad/jobs/wadi-${each.key}"
-  items_wo         = jsonencode(merge({ for item, made in each.value : item => ephemeral.nomad_variable.made.items[made] }, lookup(var.secrets, each.key, {})))
+  namespace = local.namespace
+  path      = "nomad/jobs/wadi-${each.key}"
+  items_wo = jsonencode(merge(
+    { for item, made in try(local.items[each.key], {}) : item => ephemeral.nomad_variable.made.items[made] },
+    lookup(var.secrets, each.key, {}),
+  ))
   items_wo_version = var.secrets_version
 }

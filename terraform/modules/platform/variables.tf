@@ -76,6 +76,13 @@ variable "secrets" {
   ephemeral   = true
 }
 
+variable "other_secrets" {
+  type        = set(string)
+  description = "Jobs that have items in secrets and none that is made at random, such as prometheus with an api_token."
+  default     = []
+  nullable    = false
+}
+
 variable "secrets_version" {
   type        = number
   description = "Add one to write secrets again: Terraform does not keep them and cannot see that they changed."
