@@ -5,6 +5,7 @@
 import yargs, { type Argv } from "yargs";
 import { clientCommands } from "./client-commands.ts";
 import type { CommandSet, Finish } from "./command-set.ts";
+import { deployCommands } from "./deploy-commands.ts";
 import { engineCommands } from "./engine-commands.ts";
 import { kubernetesCommands } from "./kubernetes-commands.ts";
 import { nodeCommands } from "./node-commands.ts";
@@ -26,6 +27,7 @@ const SETS: readonly CommandSet[] = [
   clientCommands,
   nomadCommands,
   kubernetesCommands,
+  deployCommands,
   operateCommands,
 ];
 

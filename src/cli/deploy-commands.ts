@@ -1,0 +1,102 @@
+/** `wadi deploy`: puts a whole installation on Nomad and on AWS, for people without Terraform and for those with it. */
+import type { Argv } from "yargs";
+import { milliseconds, single } from "./arguments.ts";
+import { CONFIG, type CommandSet, configuration, type Finish } from "./command-set.ts";
+
+const COMMON = { ...CONFIG, json: { type: "boolean", default: false, describe: "JSON instead of text" } } as const;
+
+const VALUES = {
+  values: { alias: "f", type: "string", requiresArg: true, describe: "values file (TOML); wadi-deploy.toml here, if it is there" },
+  set: {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    default: [],
+    describe: "a value: name=value for all jobs, job.name=value for one",
+  },
+  templates: { type: "string", requiresArg: true, describe: "folder of job templates instead of the release's own" },
+  local: {
+    type: "boolean",
+    default: false,
+    describe: "one machine: raw_exec, this Wadi, one instance of each, servers that are installed",
+  },
+  "data-dir": { type: "string", requiresArg: true, describe: "with --local: folder of database and checkpoints" },
+} as const;
+
+const PLAN = {
+  ...COMMON,
+  ...VALUES,
+  full: { type: "boolean", default: false, describe: "show every field of new jobs, too" },
+} as const;
+
+const APPLY = {
+  ...PLAN,
+  yes: { alias: "y", type: "boolean", default: false, describe: "do not ask before anything is changed" },
+  wait: { type: "string", requiresArg: true, default: "5m", describe: "time for the jobs of one stage to become healthy" },
+  example: { type: "boolean", default: false, describe: "start an example pipeline, if there is none yet" },
+} as const;
+
+interface ValueWords {
+  readonly values: string | undefined;
+  readonly set: readonly string[];
+  readonly templates: string | undefined;
+  readonly local: boolean;
+  readonly "data-dir": string | undefined;
+}
+
+function deployArguments(a: ValueWords) {
+  return {
+    values: single("values", a.values),
+    set: a.set,
+    templates: single("templates", a.templates),
+    local: a.local,
+    folder: single("data-dir", a["data-dir"]),
+  };
+}
+
+function registerPlan(y: Argv, finish: Finish): Argv {
+  return y
+    .command(
+      "plan",
+      "show what apply would change",
+      (c) =>
+        c
+          .options(PLAN)
+          .example("$0 deploy plan --local", "on one machine with nomad agent -dev")
+          .example("$0 deploy plan -f production.toml", "with values of your own")
+          .epilogue("Nothing is changed. Exit codes: 0 nothing to change, 1 an error, 2 there are changes (or wrong usage)."),
+      async (a) => {
+        const [{ deployPlan }, loaded] = await Promise.all([import("./commands/deploy.ts"), configuration(a.config)]);
+        finish(await deployPlan({ ...deployArguments(a), json: a.json, full: a.full }, loaded));
+      },
+    )
+    .command(
+      "apply",
+      "bring Nomad to what the values say, and wait until it is healthy",
+      (c) =>
+        c
+          .options(APPLY)
+          .example("$0 deploy apply --local --example", "from nomad agent -dev to a running pipeline")
+          .example("$0 deploy apply --set api.port=8080 --yes", "one value, no questions")
+          .epilogue(
+            "Secrets that are missing are made and written to Nomad's variables. What is in place stays: a second apply changes nothing.\n" +
+              "Ctrl-C stops waiting and says what was submitted. Exit codes: 0 all is healthy, 1 not, 2 wrong usage or values.",
+          ),
+      async (a) => {
+        const [{ deployApply }, loaded] = await Promise.all([import("./commands/deploy.ts"), configuration(a.config)]);
+        const manner = { json: a.json, full: a.full, yes: a.yes, example: a.example, waitMs: milliseconds("wait", a.wait) ?? 0 };
+        finish(await deployApply({ ...deployArguments(a), ...manner }, loaded));
+      },
+    );
+}
+
+function register(y: Argv, finish: Finish): Argv {
+  return y.command("deploy", "put a whole installation on Nomad", (group) =>
+    registerPlan(group, finish)
+      .demandCommand(1, "a command of wadi deploy is missing")
+      .epilogue("Nomad is reached as the settings nomad.* say (NOMAD_ADDR, NOMAD_TOKEN, …)."),
+  );
+}
+
+/** See the file's comment. */
+export const deployCommands: CommandSet = { options: { deploy: { ...APPLY } }, register };
