@@ -1,6 +1,10 @@
-/** The tasks of one allocation on its client: started together, ended together, summed up as the allocation's client status. */
+/**
+ * The tasks of one allocation on its client: prestart tasks first, the others started and ended together, summed up as the allocation's client status
+ * and its health for the deployment.
+ */
 import type { Cluster } from "./cluster.ts";
-import { type Allocation, type ClientNode, groupOf, type Task, type TaskState } from "./records.ts";
+import { HealthWatch } from "./health-watch.ts";
+import { type Allocation, type ClientNode, groupOf, isMainTask, type Task, type TaskState } from "./records.ts";
 import { foldersOf } from "./task-environment.ts";
 import { TaskRunner } from "./task-runner.ts";
 
@@ -9,6 +13,8 @@ export interface ClientReport {
   readonly allocation: string;
   readonly ClientStatus: string;
   readonly ClientDescription: string;
+  /** For its deployment; undefined: not decided yet. */
+  readonly healthy: boolean | undefined;
   readonly TaskStates: Readonly<Record<string, TaskState>>;
 }
 
@@ -21,15 +27,21 @@ export class AllocationRunner {
   allocation: Allocation;
   #stopping = false;
   #registered = false;
+  #healthy: boolean | undefined;
+  #watch: HealthWatch | undefined;
+  readonly #changed: () => void;
   readonly #services: string[] = [];
 
   constructor(cluster: Cluster, node: ClientNode, allocation: Allocation, folder: string, maxKillTimeoutMs: number, changed: () => void) {
     this.#cluster = cluster;
     this.allocation = allocation;
+    this.#changed = changed;
+    const endless = allocation.Job.Type === "service" || allocation.Job.Type === "system";
     const group = groupOf(allocation.Job, allocation.TaskGroup);
     const runner = (task: Task) => {
       const context = { cluster, node, allocation, task, folders: foldersOf(folder, allocation.ID, task.Name) };
-      return new TaskRunner(context, { maxKillTimeoutMs, policy: task.RestartPolicy ?? group?.RestartPolicy ?? NO_RESTARTS, changed });
+      const policy = task.RestartPolicy ?? group?.RestartPolicy ?? NO_RESTARTS;
+      return new TaskRunner(context, { maxKillTimeoutMs, policy, endless: endless && isMainTask(task), changed });
     };
     this.#tasks = new Map((group?.Tasks ?? []).map((task) => [task.Name, runner(task)]));
   }
@@ -37,12 +49,42 @@ export class AllocationRunner {
   /** Starts the tasks. */
   start(): void {
     this.#register();
-    for (const runner of this.#tasks.values()) {
-      void runner.run().then((failed) => {
-        this.#ended(runner, failed);
-        if (this.over) this.#deregister();
-      });
-    }
+    this.#watchHealth();
+    void this.#run();
+  }
+
+  /** Prestart tasks have to succeed before others begin; poststop tasks run when all others are over. */
+  async #run(): Promise<void> {
+    const all = [...this.#tasks.values()];
+    const phase = ({ context: { task } }: TaskRunner) => (this.#cluster.options.phantom ? "" : (task.Lifecycle?.Hook ?? ""));
+    const prepares = (runner: TaskRunner) => phase(runner) === "prestart" && !isMainTask(runner.context.task);
+    const beside = all.filter((runner) => phase(runner) === "prestart" && isMainTask(runner.context.task)).map((one) => this.#runOne(one));
+    await Promise.all(all.filter(prepares).map((one) => this.#runOne(one)));
+    const main = all.filter((runner) => phase(runner) === "" || phase(runner) === "poststart").map((one) => this.#runOne(one));
+    await Promise.all([...beside, ...main]);
+    await Promise.all(all.filter((runner) => phase(runner) === "poststop").map((one) => this.#runOne(one)));
+    this.#watch?.stop();
+    this.#deregister();
+  }
+
+  async #runOne(runner: TaskRunner): Promise<void> {
+    const failed = await runner.run();
+    this.#ended(runner, failed);
+  }
+
+  #watchHealth(): void {
+    const group = groupOf(this.allocation.Job, this.allocation.TaskGroup);
+    if (group?.Update === null || group === undefined || this.allocation.DeploymentID === "" || this.#cluster.options.phantom) return;
+    this.#watch = new HealthWatch({
+      cluster: this.#cluster,
+      group,
+      allocation: () => this.allocation,
+      states: () => Object.fromEntries([...this.#tasks].map(([name, { state }]) => [name, state])),
+      decided: (healthy) => {
+        this.#healthy = healthy;
+        this.#changed();
+      },
+    });
   }
 
   #ended(ended: TaskRunner, failed: boolean): void {
@@ -64,6 +106,7 @@ export class AllocationRunner {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#watch?.stop();
     this.#deregister();
     const shutdownMs = (groupOf(this.allocation.Job, this.allocation.TaskGroup)?.ShutdownDelay ?? 0) / 1e6;
     const kill = () => {
@@ -80,6 +123,7 @@ export class AllocationRunner {
 
   /** As when the machine dies. */
   abandon(): void {
+    this.#watch?.stop();
     for (const runner of this.#tasks.values()) runner.abandon();
   }
 
@@ -110,7 +154,13 @@ export class AllocationRunner {
         : has(({ State }) => State === "pending")
           ? ["pending", "No tasks have started"]
           : ["complete", "All tasks have completed"];
-    return { allocation: this.allocation.ID, ClientStatus: status ?? "", ClientDescription: description ?? "", TaskStates: states };
+    return {
+      allocation: this.allocation.ID,
+      ClientStatus: status ?? "",
+      ClientDescription: description ?? "",
+      healthy: this.#healthy,
+      TaskStates: states,
+    };
   }
 
   #register(): void {

@@ -58,6 +58,10 @@ export interface ClusterOptions {
   readonly oidcIssuer?: string;
   /** Requests at the same time from one address, as `limits.http_max_conns_per_client`: beyond, 429. */
   readonly maxConnections?: number;
+  /** How many times as fast as in a real client checks and `min_healthy_time` go; default 10. */
+  readonly checkHurry?: number;
+  /** The same for `healthy_deadline` and `progress_deadline`; default 1. */
+  readonly deadlineHurry?: number;
   /** Refuse unknown JSON keys (default); false: drop them, as a real server does. */
   readonly strict?: boolean;
 }

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { atLeast, type Cluster } from "./cluster.ts";
-import { cancelDeployments, deploymentFor } from "./deployments.ts";
+import { cancelDeployments, deploymentFor, mayReplace } from "./deployments.ts";
 import { Placer } from "./placement.ts";
 import { type GroupDecisions, reconcileGroup, type StopDecision, stopAll } from "./reconcile.ts";
 import type { Allocation, AllocationMetric, DesiredUpdates, Evaluation, Job, RescheduleEvent } from "./records.ts";
@@ -84,14 +84,10 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
     situation,
   );
   const placer = new Placer(cluster, job);
-  const decisions = groups.map((group) =>
-    reconcileGroup(
-      job,
-      group,
-      all.filter(({ TaskGroup }) => TaskGroup === group.Name),
-      situation,
-    ),
-  );
+  const decisions = groups.map((group) => {
+    const own = all.filter(({ TaskGroup }) => TaskGroup === group.Name);
+    return reconcileGroup(job, group, own, situation, mayReplace(cluster, job, group, own));
+  });
   for (const one of decisions) stops.push(...one.stop);
   for (const { allocation } of stops) placer.release(allocation);
   const placed: Allocation[] = [];

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { externalError } from "../../../src/core/errors.ts";
 import { AllocationRoutes } from "./allocation-routes.ts";
 import { type Cluster, type ClusterOptions, type Faults, type NodeOptions, noFaults } from "./cluster.ts";
+import { failDeployment, lateDeployments } from "./deployments.ts";
 import { Evaluator } from "./evaluator.ts";
 import { EventStreams } from "./event-stream.ts";
 import { JobRoutes } from "./job-routes.ts";
@@ -68,6 +69,8 @@ export class FakeNomad {
         oidcIssuer: options.oidcIssuer,
         maxConnections: options.maxConnections ?? 1000,
         strict: options.strict ?? true,
+        checkHurry: options.checkHurry ?? 10,
+        deadlineHurry: options.deadlineHurry ?? 1,
       },
       state,
       faults: noFaults(),
@@ -89,10 +92,27 @@ export class FakeNomad {
       if (!tables.has("variables") && !tables.has("services")) return;
       for (const agent of this.#agents.values()) agent.dataChanged();
     });
+    this.#watchDeployments();
     this.#router.server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
+  }
+
+  /** Fails deployments that make no progress in time. */
+  #watchDeployments(): void {
+    const timer = setInterval(() => {
+      for (const deployment of lateDeployments(this.#cluster)) {
+        this.state.commit("DeploymentStatusUpdate", (write) => {
+          const job = failDeployment(this.#cluster, write, deployment);
+          if (job === undefined) return;
+          const { Namespace: namespace, ID, Type: type, Priority: priority, JobModifyIndex: jobModifyIndex } = job;
+          this.#evaluator.create(write, { namespace, job: ID, type, priority, trigger: "deployment-watcher", jobModifyIndex });
+        });
+      }
+    }, 100);
+    timer.unref();
+    this.#timers.add(timer);
   }
 
   /** Starts a cluster; it is ready when the promise resolves. */

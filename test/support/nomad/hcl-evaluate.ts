@@ -72,7 +72,7 @@ export class Evaluation {
       case "binary":
         return this.#binary(expression);
       case "conditional":
-        return this.value(this.#boolean(expression.condition) ? expression.then : expression.otherwise);
+        return this.value(this.#boolean(expression.condition) ? expression.whenTrue : expression.otherwise);
     }
   }
 
@@ -145,7 +145,7 @@ export class Evaluation {
     for (const part of parts) {
       if (part.kind === "text") out += part.text;
       else if (part.kind === "value") out += this.#text(part.value);
-      else if (part.kind === "if") out += this.#template(this.#boolean(part.condition) ? part.then : part.otherwise, range);
+      else if (part.kind === "if") out += this.#template(this.#boolean(part.condition) ? part.whenTrue : part.otherwise, range);
       else {
         for (const [key, value] of hclEntries(this.value(part.list))) {
           out += this.#with(named(part.names, key, value)).#template(part.body, range);

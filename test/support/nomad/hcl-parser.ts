@@ -101,12 +101,12 @@ class Parser {
     this.#space();
     if (!cursor.take("?")) return condition;
     this.#space();
-    const then = this.expression();
+    const whenTrue = this.expression();
     this.#space();
     cursor.need(":", "a conditional");
     this.#space();
     const otherwise = this.expression();
-    return { kind: "conditional", condition, then, otherwise, start: condition.start, end: otherwise.end };
+    return { kind: "conditional", condition, whenTrue, otherwise, start: condition.start, end: otherwise.end };
   }
 
   #binary(level: number): Expression {

@@ -16,7 +16,7 @@ export type TemplatePart =
   | {
       readonly kind: "if";
       readonly condition: Expression;
-      readonly then: readonly TemplatePart[];
+      readonly whenTrue: readonly TemplatePart[];
       readonly otherwise: readonly TemplatePart[];
     }
   | {
@@ -50,7 +50,7 @@ export type Expression = Range &
     | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[]; readonly expands: boolean }
     | { readonly kind: "unary"; readonly operator: "!" | "-"; readonly operand: Expression }
     | { readonly kind: "binary"; readonly operator: string; readonly left: Expression; readonly right: Expression }
-    | { readonly kind: "conditional"; readonly condition: Expression; readonly then: Expression; readonly otherwise: Expression }
+    | { readonly kind: "conditional"; readonly condition: Expression; readonly whenTrue: Expression; readonly otherwise: Expression }
   );
 
 /** `name = value`. */

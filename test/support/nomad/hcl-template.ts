@@ -178,9 +178,9 @@ function assemble(cursor: Cursor, pieces: readonly Piece[]): TemplatePart[] {
       if (piece.kind !== "directive") parts.push(piece);
       else if (stops.includes(piece.word)) return { parts, stop: piece.word };
       else if (piece.word === "if" && piece.value !== undefined) {
-        const then = until(["else", "endif"]);
-        const otherwise = then.stop === "else" ? until(["endif"]).parts : [];
-        parts.push({ kind: "if", condition: piece.value, then: then.parts, otherwise });
+        const yes = until(["else", "endif"]);
+        const otherwise = yes.stop === "else" ? until(["endif"]).parts : [];
+        parts.push({ kind: "if", condition: piece.value, whenTrue: yes.parts, otherwise });
       } else if (piece.word === "for" && piece.value !== undefined) {
         parts.push({ kind: "for", names: piece.names, list: piece.value, body: until(["endfor"]).parts });
       } else cursor.fail("Invalid template directive", `Unexpected "${piece.word}".`);

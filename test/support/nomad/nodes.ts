@@ -209,13 +209,18 @@ export class Nodes {
   #reported(write: Write, old: Allocation, report: ClientReport): Allocation {
     const back = old.ClientStatus === "unknown" && report.ClientStatus !== "unknown";
     return write.allocation(
-      withHealth(this.#cluster, write, {
-        ...old,
-        ClientStatus: report.ClientStatus,
-        ClientDescription: report.ClientDescription,
-        TaskStates: report.TaskStates,
-        reconnecting: old.reconnecting || back,
-      }),
+      withHealth(
+        this.#cluster,
+        write,
+        {
+          ...old,
+          ClientStatus: report.ClientStatus,
+          ClientDescription: report.ClientDescription,
+          TaskStates: report.TaskStates,
+          reconnecting: old.reconnecting || back,
+        },
+        report.healthy,
+      ),
       true,
     );
   }
@@ -225,6 +230,8 @@ export class Nodes {
     const job = this.#cluster.state.jobs.get(jobKey(written.Namespace, written.JobID));
     if (job === undefined || job.Stop) return;
     const request = { namespace: job.Namespace, job: job.ID, type: job.Type, priority: job.Priority, jobModifyIndex: job.JobModifyIndex };
+    if (written.DeploymentStatus !== null && old.DeploymentStatus === null)
+      this.#evaluator.create(write, { ...request, trigger: "deployment-watcher" });
     if (written.reconnecting && !old.reconnecting)
       this.#evaluator.create(write, { ...request, trigger: "reconnect", node: written.NodeID });
     else if (written.ClientStatus === "failed" && old.ClientStatus !== "failed" && !serverTerminal(written)) {

@@ -262,7 +262,7 @@ function stopSurplus(sets: Sets): void {
 }
 
 /** Allocations of older versions of the job: kept as they are, exchanged in place, or replaced. */
-function sortVersions(sets: Sets, job: Job): Allocation[] {
+function sortVersions(sets: Sets, job: Job, limit: number): Allocation[] {
   const { decisions } = sets;
   const replaced: Allocation[] = [];
   for (const allocation of [...decisions.keep]) {
@@ -272,7 +272,7 @@ function sortVersions(sets: Sets, job: Job): Allocation[] {
     const same = JSON.stringify({ ...old, Count: 0 }) === JSON.stringify({ ...decisions.group, Count: 0 });
     const jobs = specOf({ ...job, TaskGroups: null }) === specOf({ ...allocation.Job, TaskGroups: null });
     if (same && jobs) decisions.inPlace.push(allocation);
-    else {
+    else if (replaced.length < limit) {
       decisions.stop.push({ allocation, clientStatus: undefined, description: UPDATING });
       decisions.keep.splice(decisions.keep.indexOf(allocation), 1);
       replaced.push(allocation);
@@ -314,8 +314,14 @@ function placeMissing(sets: Sets, updated: readonly Allocation[], job: Job): voi
   }
 }
 
-/** Decisions for one group of a job that shall run. */
-export function reconcileGroup(job: Job, group: TaskGroup, all: readonly Allocation[], situation: Situation): GroupDecisions {
+/** Decisions for one group of a job that shall run; `limit`: how many allocations may be exchanged for another version now. */
+export function reconcileGroup(
+  job: Job,
+  group: TaskGroup,
+  all: readonly Allocation[],
+  situation: Situation,
+  limit = Number.POSITIVE_INFINITY,
+): GroupDecisions {
   const sets = new Sets(group);
   const { decisions } = sets;
   for (const allocation of all) {
@@ -325,7 +331,7 @@ export function reconcileGroup(job: Job, group: TaskGroup, all: readonly Allocat
   }
   settleReconnected(sets, all);
   stopSurplus(sets);
-  const updated = sortVersions(sets, job);
+  const updated = sortVersions(sets, job, limit);
   for (const allocation of sets.lost) decisions.stop.push({ allocation, clientStatus: "lost", description: LOST });
   for (const allocation of sets.migrating) decisions.stop.push({ allocation, clientStatus: undefined, description: MIGRATING });
   for (const allocation of sets.replaced) {

@@ -129,6 +129,7 @@ export interface Task {
   readonly Artifacts: readonly Artifact[] | null;
   readonly Identity: WorkloadIdentity | null;
   readonly Identities: readonly WorkloadIdentity[] | null;
+  readonly Lifecycle: { readonly Hook: string; readonly Sidecar: boolean } | null;
   readonly Services: readonly Service[] | null;
   readonly Resources: Resources;
   readonly RestartPolicy: RestartPolicy | null;
@@ -152,6 +153,21 @@ export interface Affinity extends Constraint {
   readonly Weight: number;
 }
 
+/** How a service's new version takes the place of the old one; durations in nanoseconds. */
+export interface UpdateStrategy {
+  readonly AutoRevert: boolean;
+  readonly HealthCheck: string;
+  readonly HealthyDeadline: number;
+  readonly MaxParallel: number;
+  readonly MinHealthyTime: number;
+  readonly ProgressDeadline: number;
+}
+
+/** Whether a task runs as long as its allocation does: not a prestart, poststart or poststop task without `sidecar`. */
+export function isMainTask({ Lifecycle }: Task): boolean {
+  return Lifecycle === null || (Lifecycle.Sidecar && Lifecycle.Hook !== "poststop");
+}
+
 /** A task group. */
 export interface TaskGroup {
   readonly Name: string;
@@ -167,7 +183,7 @@ export interface TaskGroup {
   readonly RestartPolicy: RestartPolicy;
   readonly Services: readonly Service[] | null;
   readonly Tasks: readonly Task[];
-  readonly Update: { readonly MinHealthyTime: number } | null;
+  readonly Update: UpdateStrategy | null;
   readonly MaxRunDuration: number | null;
   readonly ShutdownDelay: number | null;
 }
@@ -456,7 +472,14 @@ export interface Deployment {
   readonly TaskGroups: Readonly<
     Record<
       string,
-      { readonly DesiredTotal: number; readonly PlacedAllocs: number; readonly HealthyAllocs: number; readonly UnhealthyAllocs: number }
+      {
+        readonly AutoRevert: boolean;
+        readonly ProgressDeadline: number;
+        readonly DesiredTotal: number;
+        readonly PlacedAllocs: number;
+        readonly HealthyAllocs: number;
+        readonly UnhealthyAllocs: number;
+      }
     >
   >;
   readonly CreateIndex: number;

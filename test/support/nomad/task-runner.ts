@@ -33,6 +33,8 @@ export interface TaskSurroundings {
   readonly maxKillTimeoutMs: number;
   /** Restart policy in force. */
   readonly policy: RestartPolicy;
+  /** Whether the task is started again when it ends well: a service's, unless it only prepares something. */
+  readonly endless: boolean;
   /** Called after every change of the state. */
   changed(): void;
 }
@@ -102,6 +104,7 @@ export class TaskRunner {
   async run(): Promise<boolean> {
     if (this.#state.Events.length === 0) this.#event("Received", "Task received by client");
     for (;;) {
+      if (this.#killed) return this.#over(false);
       const failure = await this.#once();
       if (this.#abandoned) return false;
       if (this.#killed) return this.#over(false);
@@ -293,13 +296,12 @@ export class TaskRunner {
   /** Whether the task is started again; waits as the policy says. */
   async #restart(failure: { readonly recoverable: boolean } | undefined): Promise<boolean> {
     const { policy } = this.#around;
-    const service = this.context.allocation.Job.Type === "service" || this.context.allocation.Job.Type === "system";
     if (this.#restartWanted) {
       this.#restartWanted = false;
       this.#again("User requested task to restart", 0, false);
       return true;
     }
-    if (failure === undefined && !service) return false;
+    if (failure === undefined && !this.#around.endless) return false;
     const now = this.#cluster.state.nowMs();
     this.#starts = this.#starts.filter((at) => now - at < policy.Interval / 1e6);
     if (failure?.recoverable === false || policy.Attempts === 0 || (this.#starts.length >= policy.Attempts && policy.Mode === "fail")) {

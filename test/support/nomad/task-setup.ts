@@ -152,6 +152,7 @@ export async function fetchArtifact(context: TaskContext, artifact: Artifact): P
 export function templateSource(context: TaskContext, environment: Readonly<Record<string, string>>): TemplateSource {
   const { cluster, allocation, task } = context;
   const { state } = cluster;
+  const names = nodeNames(cluster, context.node);
   const base = `nomad/jobs/${allocation.Job.ParentID === "" ? allocation.JobID : allocation.Job.ParentID}`;
   const group = `${base}/${allocation.TaskGroup}`;
   const implied = new Set(["nomad/jobs", base, group, `${group}/${task.Name}`]);
@@ -160,14 +161,21 @@ export function templateSource(context: TaskContext, environment: Readonly<Recor
       const found = [...state.services.values()].filter(
         ({ ServiceName, Namespace }) => ServiceName === name && Namespace === allocation.Namespace,
       );
-      return found.sort((left, right) => (left.ID < right.ID ? -1 : 1)).map((one) => ({ ...one, Name: one.ServiceName }));
+      return found.sort((left, right) => (left.ID < right.ID ? -1 : 1)).map((one) => ({ ...one, Name: one.ServiceName, Node: one.NodeID }));
     },
     variable: (path) => {
       if (cluster.options.acl && !implied.has(path))
         throw new TemplateError(`nomad.var.block(${path}@default.global): Unexpected response code: 403 (Permission denied)`);
       return state.variables.get(`${allocation.Namespace}\u0000${path}`)?.Items;
     },
-    env: (name) => environment[name] ?? "",
+    services: () => {
+      const names = new Map<string, Set<string>>();
+      for (const { ServiceName, Namespace, Tags } of state.services.values()) {
+        if (Namespace === allocation.Namespace) names.set(ServiceName, new Set([...(names.get(ServiceName) ?? []), ...Tags]));
+      }
+      return [...names].sort().map(([Name, tags]) => ({ Name, Tags: [...tags].sort() }));
+    },
+    env: (name) => environment[name] ?? names[name] ?? "",
   };
 }
 

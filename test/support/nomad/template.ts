@@ -12,6 +12,8 @@ export class TemplateWaits extends Error {}
 /** What functions of a template ask for. */
 export interface TemplateSource {
   service(name: string): readonly Readonly<Record<string, unknown>>[];
+  /** Names and tags of all services. */
+  services(): readonly Readonly<Record<string, unknown>>[];
   /** Items of a variable; undefined: it does not exist. Throws `TemplateError` if it must not be read. */
   variable(path: string): Readonly<Record<string, string>> | undefined;
   env(name: string): string;
@@ -118,6 +120,10 @@ function print(value: Value): string {
 
 const TEXT_FUNCTIONS: Readonly<Record<string, (args: readonly Value[]) => Value>> = {
   split: ([separator, text]) => (print(text) === "" ? [] : print(text).split(print(separator))),
+  contains: ([wanted, list]) =>
+    Array.isArray(list) ? list.some((one) => print(one) === print(wanted)) : print(list).includes(print(wanted)),
+  regexMatch: ([pattern, text]) => new RegExp(print(pattern)).test(print(text)),
+  regexReplaceAll: ([pattern, to, text]) => print(text).replace(new RegExp(print(pattern), "g"), print(to)),
   join: ([separator, list]) => (Array.isArray(list) ? list.map(print).join(print(separator)) : print(list)),
   trimSpace: ([text]) => print(text).trim(),
   replaceAll: ([from, to, text]) => print(text).replaceAll(print(from), print(to)),
@@ -147,6 +153,8 @@ function call(name: string, args: readonly Value[], { source }: Frame): Value {
       return source.env(print(first));
     case "nomadService":
       return source.service(print(args.at(-1)));
+    case "nomadServices":
+      return source.services();
     case "nomadVarExists":
       return source.variable(print(first)) !== undefined;
     case "nomadVar": {
