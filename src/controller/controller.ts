@@ -64,7 +64,7 @@ export class Controller implements Service {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#metrics = new ControllerMetrics(options.metrics);
-    this.#security = new ControllerSecurity(options);
+    this.#security = new ControllerSecurity(options, (name, pem) => this.#metrics.certificate(name, pem));
     this.#id = makeId("node", options.random);
     this.#nowMs = steadyTime(options.clock);
     this.listening = new Promise((resolve) => {

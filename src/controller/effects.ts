@@ -22,7 +22,7 @@ import type { RunKey, RunSpec, SecretReference, WorkerExit, WorkerView } from ".
 import { makeArtifact } from "./artifacts.ts";
 import type { LeaderContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
-import type { JobLabels } from "./metrics.ts";
+import type { JobLabels } from "./job-gauges.ts";
 import { RunDriver } from "./run-driver.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import type { WorkerBook } from "./worker-book.ts";

@@ -4,6 +4,7 @@ import { trimCheckpoints } from "../db/checkpoints.ts";
 import { trimJobEvents } from "../db/job-events.ts";
 import { expirePipelines } from "../db/jobs.ts";
 import { expireOutput } from "../db/output.ts";
+import { readReplicationSlots } from "../db/replication-slots.ts";
 import { trimSchedulerRuns } from "../db/scheduler.ts";
 import { trimLastWords, trimSchedulerEvents } from "../db/scheduler-events.ts";
 import { expireWorkers } from "../db/workers.ts";
@@ -53,7 +54,10 @@ export class Housekeeping {
     const { db } = this.#context;
     await this.#output.trim();
     this.#turn += 1;
-    if (this.#turn % EXPIRY_TURNS === 0) await expireOutput(db, SAMPLES_KEPT_MS);
+    if (this.#turn % EXPIRY_TURNS === 0) {
+      await expireOutput(db, SAMPLES_KEPT_MS);
+      await this.#measureDatabase();
+    }
     if (this.#turn % RARE_TURNS !== 0) return;
     await expirePipelines(db, PREVIEWS_KEPT_MS);
     await trimCheckpoints(db, CHECKPOINTS_KEPT);
@@ -62,5 +66,15 @@ export class Housekeeping {
     await trimSchedulerRuns(db, RUNS_KEPT);
     await trimSchedulerEvents(db, SCHEDULER_EVENTS_KEPT);
     await trimLastWords(db, LAST_WORDS_KEPT);
+  }
+
+  /** What the server does not tell this role is not told. */
+  async #measureDatabase(): Promise<void> {
+    const { db, metrics, logger } = this.#context;
+    try {
+      metrics.replicationSlots(await readReplicationSlots(db));
+    } catch (error) {
+      logger.debug("replication slots could not be read", { error: toAppError(error) });
+    }
   }
 }

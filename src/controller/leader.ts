@@ -19,6 +19,7 @@ import type { SharedWork } from "./effects.ts";
 import { Gate } from "./gate.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { JobDriver } from "./job-driver.ts";
+import type { SampledJob } from "./job-gauges.ts";
 import { JobListener } from "./job-listener.ts";
 import { Output } from "./output.ts";
 import { PushedGroups } from "./pushed-groups.ts";
@@ -149,6 +150,7 @@ export class Leader {
 
   #add(stored: StoredJob, loaded: boolean): void {
     const driver = new JobDriver(this.#context, this.#shared, stored);
+    if (!stored.job.preview) this.#context.metrics.jobKnown(driver.effects.labels);
     this.#jobs.set(driver.id, driver);
     if (this.#draining !== undefined) driver.drain(this.#draining);
     this.#admit(driver, () => (loaded ? driver.post({ kind: "loaded" }) : driver.tellDesired()));
@@ -218,7 +220,7 @@ export class Leader {
   }
 
   async #sample(): Promise<void> {
-    const { projections, metrics, nowMs, clock, term } = this.#context;
+    const { projections, metrics, nowMs, clock, term, settings } = this.#context;
     let running = 0;
     let workers = 0;
     const takenAtMs = nowMs();
@@ -231,10 +233,16 @@ export class Leader {
       if (samples !== undefined) projections.samples([{ job: job.id, runFence: run.key.fence, takenAtMs, samples }]);
       const bad = run.meter.takeBadRows(clock.elapsedMs());
       if (bad > 0) job.note(badRows(bad, run.key));
-      if (run.newestEpochBeganMs !== undefined) metrics.checkpointAge(job.effects.labels, takenAtMs - run.newestEpochBeganMs);
+      if (job.state === "running" && !job.stored.job.preview)
+        metrics.checkpointAge(job.effects.labels, takenAtMs - (run.newestEpochBeganMs ?? run.drivenSinceMs));
     }
     metrics.workers.set(workers);
-    metrics.countJobs([...this.#jobs.values()].map(({ state }) => state));
+    const jobs = [...this.#jobs.values()];
+    metrics.countJobs(jobs.map(({ state }) => state));
+    metrics.now.set(
+      jobs.map((job) => sampled(job, takenAtMs)),
+      settings["checkpoint.timeout"],
+    );
     if (running >= MANY_JOBS) await clock.sleep(SAMPLE_MANY_MS - SAMPLE_MS, term.signal);
   }
 
@@ -328,6 +336,14 @@ export class Leader {
   closed(session: WorkerSession): void {
     this.#jobs.get(session.fence.jobId as JobId)?.effects.closed(session);
   }
+}
+
+function sampled({ stored, effects }: JobDriver, nowMs: number): SampledJob {
+  const epochs = effects.run?.over === false ? effects.run.epochs : undefined;
+  const since = epochs?.committingSinceMs;
+  const { job, pipeline } = stored;
+  const commitAgeMs = since === undefined ? undefined : nowMs - since;
+  return { labels: effects.labels, pipeline: pipeline.name, job, checkpointMs: epochs?.newestTookMs, commitAgeMs };
 }
 
 /** Where workers push their metrics; undefined: nowhere. */

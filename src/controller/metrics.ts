@@ -1,12 +1,8 @@
-/** The controller's own numbers for Prometheus. Rows and bytes of operators are the workers' to tell. */
+/** The controller's own numbers for Prometheus. Rows and bytes of operators are the workers' to tell, how jobs are is `JobGauges`'. */
+import { X509Certificate } from "node:crypto";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { JOB_STATES, type JobState } from "../job/job.ts";
-
-/** Which job a value is of. */
-export interface JobLabels {
-  readonly job_id: string;
-  readonly pipeline_id: string;
-}
+import { JobGauges, type JobLabels } from "./job-gauges.ts";
 
 const JOB_LABELS = ["job_id", "pipeline_id"];
 
@@ -23,6 +19,12 @@ export class ControllerMetrics {
   readonly checkpointBytes: Counter;
   readonly loopSeconds: Histogram;
   readonly databaseErrors: Counter;
+  /** Of jobs as they are now. */
+  readonly now: JobGauges;
+  readonly #schedulerUp: Gauge;
+  readonly #certificateIssued: Gauge;
+  readonly #certificateExpiry: Gauge;
+  readonly #replicationLag: Gauge;
   readonly #jobs: Gauge;
   readonly #checkpointAge: Gauge;
   readonly #stateBytes: Gauge;
@@ -51,6 +53,38 @@ export class ControllerMetrics {
     this.#stateBytes = gauge("wadi_controller_state_bytes", "live state by the newest checkpoint", JOB_LABELS);
     this.loopSeconds = seconds("wadi_controller_loop_seconds", "time of one turn of the reconcile loop");
     this.databaseErrors = counter("wadi_controller_database_errors_total", "statements that failed");
+    this.now = new JobGauges(registry);
+    this.#schedulerUp = gauge("wadi_scheduler_up", "1 while the scheduler's outside system answers, 0 while it does not", ["scheduler"]);
+    this.#certificateIssued = gauge("wadi_controller_certificate_issued_timestamp_seconds", "when certificate and key were made", ["name"]);
+    this.#certificateExpiry = gauge("wadi_controller_certificate_expiry_timestamp_seconds", "when the certificate ends", ["name"]);
+    this.#replicationLag = gauge("wadi_controller_replication_slot_lag_bytes", "log that the database's server keeps for a slot", [
+      "slot",
+      "active",
+    ]);
+  }
+
+  /** The job is there: its counters begin at 0, so that their first step is seen. */
+  jobKnown(job: JobLabels): void {
+    for (const metric of [this.restarts, this.placementFailures, this.checkpointBytes]) metric.inc({ ...job }, 0);
+    for (const outcome of ["complete", "failed"]) this.checkpoints.inc({ ...job, outcome }, 0);
+  }
+
+  /** Whether the outside system of `scheduler` answers. */
+  schedulerUp(scheduler: string, up: boolean): void {
+    this.#schedulerUp.set({ scheduler }, up ? 1 : 0);
+  }
+
+  /** A certificate that this controller uses, PEM; `name`: "service", "authority". */
+  certificate(name: string, pem: string): void {
+    const { validFrom, validTo } = new X509Certificate(pem);
+    this.#certificateIssued.set({ name }, Date.parse(validFrom) / 1000);
+    this.#certificateExpiry.set({ name }, Date.parse(validTo) / 1000);
+  }
+
+  /** All replication slots of the database's server. */
+  replicationSlots(slots: readonly { readonly name: string; readonly active: boolean; readonly lagBytes: number }[]): void {
+    this.#replicationLag.reset();
+    for (const { name, active, lagBytes } of slots) this.#replicationLag.set({ slot: name, active: String(active) }, lagBytes);
   }
 
   /** Jobs by state; states without a job are 0. */
@@ -90,5 +124,8 @@ export class ControllerMetrics {
     this.#jobs.reset();
     this.#checkpointAge.reset();
     this.#stateBytes.reset();
+    this.now.reset();
+    this.#schedulerUp.reset();
+    this.#replicationLag.reset();
   }
 }

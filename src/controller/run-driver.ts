@@ -30,8 +30,8 @@ import type { RunKey, WorkerView } from "../scheduler/scheduler.ts";
 import { makeArtifact, readArtifact } from "./artifacts.ts";
 import { makeAssignment, type RunPlan } from "./assignment.ts";
 import type { LeaderContext } from "./context.ts";
+import type { JobLabels } from "./job-gauges.ts";
 import { runLimits } from "./limits.ts";
-import type { JobLabels } from "./metrics.ts";
 import { RunEpochs } from "./run-epochs.ts";
 import { registration, renewalMessage, runMessage, stopMessage, triggerMessage, workerOf } from "./run-messages.ts";
 import { RunMeter } from "./run-meter.ts";
@@ -68,6 +68,8 @@ interface Connection {
 export class RunDriver {
   readonly key: RunKey;
   readonly meter = new RunMeter();
+  /** Since when this controller drives it, milliseconds since 1970. */
+  readonly drivenSinceMs: number;
   readonly #init: RunDriverInit;
   readonly #connections = new Map<WorkerId, Connection>();
   #opening = false;
@@ -88,6 +90,7 @@ export class RunDriver {
     this.#init = init;
     this.#placement = init.adoption?.placement ?? [];
     const { job, run } = init;
+    this.drivenSinceMs = init.context.nowMs();
     this.key = { job, run: run.id, fence: BigInt(run.fence) };
   }
 
@@ -104,6 +107,11 @@ export class RunDriver {
   /** When the newest complete epoch of this run began; undefined: none. */
   get newestEpochBeganMs(): number | undefined {
     return this.#epochs?.newestBeganMs;
+  }
+
+  /** How its epochs are, see `RunEpochs`; undefined: it is not open. */
+  get epochs(): Pick<RunEpochs, "newestTookMs" | "committingSinceMs"> | undefined {
+    return this.#epochs;
   }
 
   /**

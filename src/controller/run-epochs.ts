@@ -17,7 +17,7 @@ import type { EpochPurpose } from "../job/coordinator.ts";
 import type { CheckpointedVertex } from "../program/checkpointed-program.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { LeaderContext } from "./context.ts";
-import type { JobLabels } from "./metrics.ts";
+import type { JobLabels } from "./job-gauges.ts";
 
 /** What the epochs belong to. */
 export interface RunEpochsInit {
@@ -72,6 +72,7 @@ export class RunEpochs {
   #collected = 0;
   /** When the newest complete epoch began, milliseconds since 1970. */
   #newestBeganMs: number | undefined;
+  #newestTookMs: number | undefined;
 
   constructor(init: RunEpochsInit) {
     this.#init = init;
@@ -80,6 +81,17 @@ export class RunEpochs {
   /** Since when the newest complete epoch stands; undefined: none of this run is complete. */
   get newestBeganMs(): number | undefined {
     return this.#newestBeganMs;
+  }
+
+  /** How long the newest complete epoch took, milliseconds; undefined: none of this run is complete. */
+  get newestTookMs(): number | undefined {
+    return this.#newestTookMs;
+  }
+
+  /** Since when the oldest complete epoch waits for sinks to publish, milliseconds since 1970; undefined: none does. */
+  get committingSinceMs(): number | undefined {
+    const since = [...this.#open.values()].flatMap(({ row }) => (row?.state === "committing" ? [row.finishedAtMs ?? row.startedAtMs] : []));
+    return since.length === 0 ? undefined : Math.min(...since);
   }
 
   /** An epoch has begun. */
@@ -119,6 +131,7 @@ export class RunEpochs {
     const { entry, imbalances } = await checkpoints.complete(epoch, final, reports);
     this.#staged.set(epoch, reports.flatMap(stagedCommits));
     this.#newestBeganMs = open.startedAtMs;
+    this.#newestTookMs = context.nowMs() - open.startedAtMs;
     if (imbalances.length > 0) this.#alarm(epoch, imbalances);
     this.#measure(open);
     this.#show(epoch, { ...open, purpose }, "committing", { path: entry.manifest, checksum: entry.checksum, version: MANIFEST_VERSION });

@@ -97,6 +97,7 @@ export class SchedulerProjection {
   async look(): Promise<void> {
     if (!this.#context.term.valid) return;
     const view = await this.#context.scheduler.view();
+    this.#context.metrics.schedulerUp(view.scheduler, view.link !== "down");
     for (const worker of view.workers) this.#lastWords.seen(worker);
     await this.#writeStatus(view);
     // What is not known of now is shown as it was: an outside system that is away has not lost its machines.

@@ -34,11 +34,14 @@ const NO_CERTIFICATE: DataCertificate = { dataCertificate: "", dataAuthority: ""
 /** See the file's comment. */
 export class ControllerSecurity {
   readonly #deps: ControllerDeps;
+  readonly #onCertificate: (name: string, pem: string) => void;
   #authority: Promise<Authority> | undefined;
   #controllerCa: string | undefined;
 
-  constructor(deps: ControllerDeps) {
+  /** `onCertificate` is told of the certificates that are used: "service" and "authority", PEM. */
+  constructor(deps: ControllerDeps, onCertificate: (name: string, pem: string) => void = () => undefined) {
     this.#deps = deps;
+    this.#onCertificate = onCertificate;
   }
 
   /** Who signs controllers' certificates, PEM; undefined: the service speaks plain text. Known after `serverCredentials`. */
@@ -57,11 +60,14 @@ export class ControllerSecurity {
     const configured = configuredIdentity(settings);
     if (configured !== undefined) {
       this.#controllerCa = configured.authority;
+      this.#onCertificate("service", configured.certificate);
       return serverCredentials(configured);
     }
     const authority = await this.#cluster();
     this.#controllerCa = authority.certificate;
-    return serverCredentials(this.#ownIdentity(authority));
+    const identity = this.#ownIdentity(authority);
+    this.#onCertificate("service", identity.certificate);
+    return serverCredentials(identity);
   }
 
   /**
@@ -113,10 +119,16 @@ export class ControllerSecurity {
 
   /** What one attempt could not find out the next one may. */
   #cluster(): Promise<Authority> {
-    this.#authority ??= this.#findAuthority().catch((error: unknown) => {
-      this.#authority = undefined;
-      throw toAppError(error);
-    });
+    this.#authority ??= this.#findAuthority().then(
+      (authority) => {
+        this.#onCertificate("authority", authority.certificate);
+        return authority;
+      },
+      (error: unknown) => {
+        this.#authority = undefined;
+        throw toAppError(error);
+      },
+    );
     return this.#authority;
   }
 

@@ -88,7 +88,7 @@ export class RemoteWorker implements Service {
   constructor(options: RemoteWorkerOptions) {
     this.#options = options;
     const { config, clock, endpoints, fence, release, random, logger, metrics } = options;
-    this.#metrics = new WorkerMetrics(metrics, fence, options.pipelineId, clock);
+    this.#metrics = new WorkerMetrics(metrics, fence, options.pipelineId, clock, options);
     const group = { job: fence.jobId, run: String(fence.fence), worker: options.workerId };
     this.#push = new MetricsPush({ group, registry: metrics, clock, random, logger });
     const actions = { "/checkpoint": () => this.#wishCheckpoint() };
@@ -256,7 +256,7 @@ export class RemoteWorker implements Service {
       checkFileRoots(accepted.program, this.#options.config["connectors.file.roots"]);
       const own = accepted.placement.flatMap((worker, subtask) => (worker === accepted.worker ? [subtask] : []));
       this.#assigned = accepted;
-      this.#metrics.describe(accepted.program);
+      this.#metrics.describe(accepted.program, accepted.stateLimit);
       this.#journal = new RunJournal(accepted.worker, own, accepted.baseEpoch);
       this.#lease.limit(accepted.absence);
       this.#prepare(accepted).catch((error: unknown) => this.#fail(toErrorMessage(toErrorRecord(error)), undefined));

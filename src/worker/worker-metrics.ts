@@ -29,12 +29,28 @@ const TOTALS = {
   wadi_worker_blocked_seconds: ["time not fed because what is behind had no room", ({ blockedMs }: VertexProgress) => blockedMs / 1000],
 } as const;
 
+/** Rows of sources and sinks alone, which have no others: what comes into a pipeline and what leaves it. */
+const ENDS = {
+  wadi_worker_source_rows: ["rows that a source has read", "source", ({ stats }: VertexProgress) => stats.rowsOut],
+  wadi_worker_sink_rows: ["rows that a sink was given", "sink", ({ stats }: VertexProgress) => stats.rowsIn],
+} as const;
+
 /** Values as of now. */
 const LEVELS = {
   wadi_worker_tx_queue_size: ["bytes that wait on outgoing edges", ({ queueBytes }: VertexProgress) => queueBytes],
   wadi_worker_state_bytes: ["bytes of state", ({ stats }: VertexProgress) => stats.stateBytes],
   wadi_worker_state_keys: ["keys of state", ({ stats }: VertexProgress) => stats.keys],
 } as const;
+
+const WORKER_LABELS = ["pipeline_id", "job_id", "run_fence", "worker"] as const;
+
+/** What is known of the process. */
+export interface WorkerTraits {
+  /** "wk_…". */
+  readonly workerId: string;
+  /** Memory the process may use, bytes; 0: unlimited. */
+  readonly memoryLimitBytes: number;
+}
 
 interface Seen {
   readonly progress: VertexProgress;
@@ -47,7 +63,11 @@ export class WorkerMetrics {
   readonly #fence: RunFence;
   readonly #pipelineId: string;
   readonly #totals: ReadonlyMap<keyof typeof TOTALS, Counter<Label>>;
+  readonly #ends: ReadonlyMap<keyof typeof ENDS, Counter<Label>>;
   readonly #levels: ReadonlyMap<keyof typeof LEVELS, Gauge<Label>>;
+  readonly #sourceEnded: Gauge<Label>;
+  readonly #stateLimit: Gauge;
+  readonly #ofWorker: Readonly<Record<(typeof WORKER_LABELS)[number], string>>;
   readonly #backpressure: Gauge<Label>;
   readonly #watermarkLag: Gauge<Label>;
   readonly #sourceLag: Gauge<Label>;
@@ -56,13 +76,16 @@ export class WorkerMetrics {
   #program: Program | undefined;
 
   /** Registers all metrics with `registry`; `pipelineId` is "" if nobody told it. */
-  constructor(registry: Registry, fence: RunFence, pipelineId: string, clock: Clock) {
+  constructor(registry: Registry, fence: RunFence, pipelineId: string, clock: Clock, traits: WorkerTraits) {
     this.#clock = clock;
     this.#fence = fence;
     this.#pipelineId = pipelineId;
     const registers = [registry];
     this.#totals = new Map(
       entriesOf(TOTALS).map(([name, [help]]) => [name, new Counter({ name, help, labelNames: LABELS, registers })] as const),
+    );
+    this.#ends = new Map(
+      entriesOf(ENDS).map(([name, [help]]) => [name, new Counter({ name, help, labelNames: LABELS, registers })] as const),
     );
     this.#levels = new Map(
       entriesOf(LEVELS).map(([name, [help]]) => [name, new Gauge({ name, help, labelNames: LABELS, registers })] as const),
@@ -74,6 +97,15 @@ export class WorkerMetrics {
     );
     this.#watermarkLag = gauge("wadi_worker_watermark_lag_seconds", "wall time less the event time that the vertex has reached");
     this.#sourceLag = gauge("wadi_worker_source_lag_bytes", "bytes that a source knows to be unread");
+    this.#sourceEnded = gauge("wadi_worker_source_ended", "1 if a source has read everything there is and ever will be");
+    this.#ofWorker = { pipeline_id: pipelineId, job_id: fence.jobId, run_fence: String(fence.fence), worker: traits.workerId };
+    this.#stateLimit = new Gauge({
+      name: "wadi_worker_state_limit_bytes",
+      help: "state that one slot of the run may have",
+      labelNames: WORKER_LABELS,
+      registers,
+    });
+    registerMemory(registry, this.#ofWorker, traits.memoryLimitBytes);
     this.#phases = new Histogram({
       name: "wadi_worker_checkpoint_phase_seconds",
       help: "time of a checkpoint's phases: alignment, snapshot, upload, stage, commit",
@@ -83,9 +115,10 @@ export class WorkerMetrics {
     });
   }
 
-  /** The run's program is known: vertices have names. */
-  describe(program: Program): void {
+  /** The run's program is known: vertices have names. `stateLimitBytes`: of one slot. */
+  describe(program: Program, stateLimitBytes: number): void {
     this.#program = program;
+    this.#stateLimit.set(this.#ofWorker, stateLimitBytes);
   }
 
   /** A slot as of now. */
@@ -109,6 +142,12 @@ export class WorkerMetrics {
       const [, of] = TOTALS[name];
       counter.inc(labels, Math.max(0, of(progress) - (before === undefined ? 0 : of(before.progress))));
     }
+    const kind = this.#program?.vertices[progress.vertex]?.operator.kind;
+    for (const [name, counter] of this.#ends) {
+      const [, end, of] = ENDS[name];
+      if (kind === end) counter.inc(labels, Math.max(0, of(progress) - (before === undefined ? 0 : of(before.progress))));
+    }
+    if (kind === "source") this.#sourceEnded.set(labels, progress.ended ? 1 : 0);
     for (const [name, gauge] of this.#levels) gauge.set(labels, LEVELS[name][1](progress));
     const share = before === undefined ? 0 : (progress.blockedMs - before.progress.blockedMs) / Math.max(1, atMs - before.atMs);
     this.#backpressure.set(labels, Math.min(1, Math.max(0, share)));
@@ -128,6 +167,23 @@ export class WorkerMetrics {
       operator_name: this.#program?.vertices[vertex]?.name ?? "",
     };
   }
+}
+
+/** Resident memory is asked for when somebody wants to know. */
+function registerMemory(registry: Registry, labels: Readonly<Record<string, string>>, limitBytes: number): void {
+  const registers = [registry];
+  new Gauge({
+    name: "wadi_worker_memory_bytes",
+    help: "resident memory of the worker",
+    labelNames: WORKER_LABELS,
+    registers,
+    collect(): void {
+      this.set(labels, process.memoryUsage.rss());
+    },
+  });
+  const name = "wadi_worker_memory_limit_bytes";
+  const limit = new Gauge({ name, help: "memory the worker may use; none if it has no limit", labelNames: WORKER_LABELS, registers });
+  if (limitBytes > 0) limit.set(labels, limitBytes);
 }
 
 function entriesOf<T extends object>(table: T): [keyof T, T[keyof T]][] {
