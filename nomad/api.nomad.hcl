@@ -378,7 +378,12 @@ job "wadi-api" {
         content {
           source      = artifact.value
           destination = "local/wadi"
-          options     = var.artifact_checksum == "" ? {} : { checksum = var.artifact_checksum }
+          dynamic "options" {
+            for_each = var.artifact_checksum == "" ? [] : [var.artifact_checksum]
+            content {
+              checksum = options.value
+            }
+          }
         }
       }
 

@@ -380,7 +380,12 @@ job "wadi-controller" {
         content {
           source      = artifact.value
           destination = "local/wadi"
-          options     = var.artifact_checksum == "" ? {} : { checksum = var.artifact_checksum }
+          dynamic "options" {
+            for_each = var.artifact_checksum == "" ? [] : [var.artifact_checksum]
+            content {
+              checksum = options.value
+            }
+          }
         }
       }
 
@@ -461,7 +466,12 @@ job "wadi-controller" {
         content {
           source      = artifact.value
           destination = "local/wadi"
-          options     = var.artifact_checksum == "" ? {} : { checksum = var.artifact_checksum }
+          dynamic "options" {
+            for_each = var.artifact_checksum == "" ? [] : [var.artifact_checksum]
+            content {
+              checksum = options.value
+            }
+          }
         }
       }
 

@@ -329,7 +329,12 @@ job "wadi-node" {
         content {
           source      = artifact.value
           destination = "local/wadi"
-          options     = var.artifact_checksum == "" ? {} : { checksum = var.artifact_checksum }
+          dynamic "options" {
+            for_each = var.artifact_checksum == "" ? [] : [var.artifact_checksum]
+            content {
+              checksum = options.value
+            }
+          }
         }
       }
 

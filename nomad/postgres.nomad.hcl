@@ -1,25 +1,37 @@
 # PostgreSQL for Wadi: one server, not replicated. For a laptop, a test cluster or an installation that accepts a restore from the nightly backup;
 # production on AWS takes RDS. Its data is in a volume (docker, exec) or a directory of the node (raw_exec): pin it to that node.
 #
-# Before: nomad var put nomad/jobs/wadi-postgres password=…
+# Before: nomad var put nomad/jobs/wadi-postgres password=…; another password is taken over at the next start, which changing it causes.
 # Others find it as service wadi-postgres.
 
 variable "namespace" {
   type        = string
   description = "Namespace of the job."
   default     = "default"
+  validation {
+    condition     = regex_replace(var.namespace, "^[a-zA-Z0-9-]{1,128}$", "") == ""
+    error_message = "The namespace must be 1 to 128 letters, digits and hyphens."
+  }
 }
 
 variable "datacenters" {
   type        = list(string)
   description = "Data centres whose nodes may run it."
   default     = ["*"]
+  validation {
+    condition     = length(var.datacenters) > 0
+    error_message = "There must be at least one data centre; [\"*\"] means all."
+  }
 }
 
 variable "node_pool" {
   type        = string
   description = "Node pool of the node that has the data."
   default     = "default"
+  validation {
+    condition     = var.node_pool != "" && regex_replace(var.node_pool, "^[a-zA-Z0-9-_]{1,128}$", "") == ""
+    error_message = "The node pool must be 1 to 128 letters, digits, hyphens and underscores."
+  }
 }
 
 variable "node" {
@@ -43,7 +55,7 @@ variable "image" {
   description = "Image of PostgreSQL 15 or later by digest, name@sha256:…, for the driver docker."
   default     = ""
   validation {
-    condition     = var.image == "" || can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    condition     = regex_replace(var.image, "^.*@sha256:[0-9a-f]{64}$", "") == ""
     error_message = "The image must be named by its digest, name@sha256:…."
   }
 }
@@ -52,24 +64,40 @@ variable "programs" {
   type        = string
   description = "Directory of initdb and postgres on the node, for exec and raw_exec."
   default     = "/usr/lib/postgresql/15/bin"
+  validation {
+    condition     = regex_replace(var.programs, "^/.*$", "") == ""
+    error_message = "The directory must be an absolute path."
+  }
 }
 
 variable "volume" {
   type        = string
-  description = "Host volume for the data (dynamic from Nomad 1.10, static before), for docker and exec; the allocation's own disk if empty."
+  description = "Host volume for its data (dynamic from Nomad 1.10, static before), for docker and exec; empty: the allocation's own disk."
   default     = ""
+  validation {
+    condition     = regex_replace(var.volume, "^[A-Za-z0-9_-]*$", "") == ""
+    error_message = "The volume must be named by letters, digits, hyphens and underscores."
+  }
 }
 
 variable "data_directory" {
   type        = string
   description = "Directory on the node for the data, for raw_exec; it is made if it is not there."
   default     = "/var/lib/wadi-postgres"
+  validation {
+    condition     = var.data_directory != "" && regex_replace(var.data_directory, "^/.*$", "") == ""
+    error_message = "The directory must be an absolute path."
+  }
 }
 
 variable "user" {
   type        = string
-  description = "System user that the server runs as, in the image or on the node; PostgreSQL refuses root."
+  description = "System user that the server runs as, in the image or on the node; PostgreSQL refuses root. Empty, for raw_exec: the agent's own user."
   default     = "postgres"
+  validation {
+    condition     = regex_replace(var.user, "^[a-z_][a-z0-9_-]*$", "") == ""
+    error_message = "The user must be named by small letters, digits, hyphens and underscores."
+  }
 }
 
 variable "port" {
@@ -86,32 +114,62 @@ variable "max_connections" {
   type        = number
   description = "Connections at a time: 10 per API and controller are used."
   default     = 100
+  validation {
+    condition     = var.max_connections >= 20
+    error_message = "There must be at least 20 connections."
+  }
 }
 
 variable "cpu" {
   type        = number
   description = "MHz reserved."
   default     = 500
+  validation {
+    condition     = var.cpu >= 1
+    error_message = "MHz must be positive."
+  }
 }
 
 variable "memory" {
   type        = number
   description = "MB reserved."
   default     = 1024
+  validation {
+    condition     = var.memory >= 10
+    error_message = "MB must be at least 10."
+  }
+}
+
+variable "memory_max" {
+  type        = number
+  description = "MB it may use where the cluster allows more than is reserved; 0: what is reserved."
+  default     = 0
+  validation {
+    condition     = var.memory_max >= 0
+    error_message = "MB must not be negative."
+  }
 }
 
 variable "disk" {
   type        = number
   description = "MB of the allocation's disk: of the data where there is neither a volume nor a directory."
   default     = 2048
+  validation {
+    condition     = var.disk >= 10
+    error_message = "MB must be at least 10."
+  }
 }
 
 locals {
-  raw  = var.driver == "raw_exec"
-  data = local.raw ? "${var.data_directory}/data" : var.volume != "" ? "/var/lib/wadi-postgres/data" : "$NOMAD_ALLOC_DIR/data/postgres"
-  # Under raw_exec the task starts as root, because Nomad's own directories are root's, and drops its rights itself.
-  as   = local.raw ? "setpriv --reuid=${var.user} --regid=${var.user} --init-groups" : ""
-  make = local.raw ? "install -d -o ${var.user} -m 700 \"$data\"" : "mkdir -p -m 700 \"$data\""
+  # The driver docker fails late without one.
+  image  = var.driver != "docker" || var.image != "" ? var.image : parseint("the driver docker needs the variable image", 10)
+  raw    = var.driver == "raw_exec"
+  volume = local.raw ? "" : var.volume
+  data   = local.raw ? "${var.data_directory}/data" : local.volume != "" ? "/var/lib/wadi-postgres/data" : "$NOMAD_ALLOC_DIR/data/postgres"
+  # Under raw_exec the task starts as the agent's user, because Nomad's own directories are that user's, and drops its rights itself.
+  drop = local.raw && var.user != ""
+  as   = local.drop ? "setpriv --reuid=${var.user} --regid=${var.user} --init-groups" : ""
+  make = local.drop ? "install -d -o ${var.user} -m 700 \"$data\"" : "mkdir -p -m 700 \"$data\""
 }
 
 job "wadi-postgres" {
@@ -121,6 +179,10 @@ job "wadi-postgres" {
   type        = "service"
   priority    = 80
 
+  meta {
+    managed_by = "wadi"
+  }
+
   ui {
     description = "PostgreSQL of Wadi: pipelines, jobs and what users see."
   }
@@ -128,7 +190,7 @@ job "wadi-postgres" {
   dynamic "constraint" {
     for_each = var.node == "" ? [] : [var.node]
     content {
-      attribute = "${node.unique.name}"
+      attribute = node.unique.name
       value     = constraint.value
     }
   }
@@ -177,7 +239,7 @@ job "wadi-postgres" {
     }
 
     dynamic "volume" {
-      for_each = var.volume == "" ? [] : [var.volume]
+      for_each = local.volume == "" ? [] : [local.volume]
       labels   = ["data"]
       content {
         type   = "host"
@@ -211,7 +273,7 @@ job "wadi-postgres" {
       dynamic "config" {
         for_each = var.driver == "docker" ? [1] : []
         content {
-          image        = var.image
+          image        = local.image
           network_mode = "host"
           shm_size     = 268435456
           entrypoint   = ["/bin/sh", "${NOMAD_TASK_DIR}/start.sh"]
@@ -227,7 +289,7 @@ job "wadi-postgres" {
       }
 
       dynamic "volume_mount" {
-        for_each = var.volume == "" ? [] : [1]
+        for_each = local.volume == "" ? [] : [1]
         content {
           volume      = "data"
           destination = "/var/lib/wadi-postgres"
@@ -236,7 +298,7 @@ job "wadi-postgres" {
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/password"
-        change_mode = "noop"
+        change_mode = "restart"
         data        = "{{ with nomadVar \"nomad/jobs/wadi-postgres\" }}{{ .password }}{{ end }}"
       }
 
@@ -248,22 +310,27 @@ job "wadi-postgres" {
           PATH=${var.driver == "docker" ? "" : "${var.programs}:"}$PATH
           data="${local.data}"
           cd /
+          # One user of the database without a server: what it has to be before anybody can log in.
+          alone() { ${local.as} postgres --single -D "$data" postgres >/dev/null; }
           if [ ! -s "$data/PG_VERSION" ]; then
             ${local.make}
             ${local.as} initdb --pgdata="$data" --username=wadi --pwfile=/dev/stdin --auth=scram-sha-256 --encoding=UTF8 --locale=C \
               < "$NOMAD_SECRETS_DIR/password"
             echo "host all wadi all scram-sha-256" >> "$data/pg_hba.conf"
             # initdb makes no database of the user's name.
-            echo "CREATE DATABASE wadi" | ${local.as} postgres --single -D "$data" postgres
+            echo "CREATE DATABASE wadi" | alone
           fi
+          # The data may be older than the password.
+          printf "ALTER ROLE wadi PASSWORD '%s'\n" "$(sed "s/'/''/g" "$NOMAD_SECRETS_DIR/password")" | alone
           exec ${local.as} postgres -D "$data" -p "$NOMAD_PORT_db" -c listen_addresses="$NOMAD_IP_db" -c unix_socket_directories= \
             -c max_connections=${var.max_connections}
         SCRIPT
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max == 0 ? null : var.memory_max
       }
     }
   }
