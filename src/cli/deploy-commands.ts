@@ -36,6 +36,14 @@ const APPLY = {
   example: { type: "boolean", default: false, describe: "start an example pipeline, if there is none yet" },
 } as const;
 
+const DESTROY = {
+  ...CONFIG,
+  yes: { alias: "y", type: "boolean", default: false, describe: "do not ask before anything is ended" },
+  "with-pipelines": { type: "boolean", default: false, describe: "end running pipelines where they are, too" },
+  purge: { type: "boolean", default: false, describe: "forget the jobs, and remove variables and policies" },
+  "data-dir": { type: "string", requiresArg: true, describe: "with --purge: folder of --local whose database and checkpoints go, too" },
+} as const;
+
 interface ValueWords {
   readonly values: string | undefined;
   readonly set: readonly string[];
@@ -90,13 +98,43 @@ function registerPlan(y: Argv, finish: Finish): Argv {
     );
 }
 
+function registerStanding(y: Argv, finish: Finish): Argv {
+  return y
+    .command(
+      "status",
+      "show how the installation is",
+      (c) => c.options(COMMON).example("$0 deploy status", "").epilogue("Exit codes: 0 all that shall run is healthy, 1 not."),
+      async (a) => {
+        const [{ deployStatus }, loaded] = await Promise.all([import("./commands/deploy-standing.ts"), configuration(a.config)]);
+        finish(await deployStatus({ json: a.json }, loaded));
+      },
+    )
+    .command(
+      "destroy",
+      "take the installation down",
+      (c) =>
+        c
+          .options(DESTROY)
+          .example("$0 deploy destroy", "stops the jobs; data and secrets stay for the next apply")
+          .example("$0 deploy destroy --with-pipelines --purge --data-dir /var/lib/wadi", "leaves nothing of --local")
+          .epilogue(
+            "It refuses while pipelines run, unless told. Data volumes and database files are never removed without --purge and --data-dir.",
+          ),
+      async (a) => {
+        const [{ deployDestroy }, loaded] = await Promise.all([import("./commands/deploy-standing.ts"), configuration(a.config)]);
+        const folder = single("data-dir", a["data-dir"]);
+        finish(await deployDestroy({ yes: a.yes, pipelines: a["with-pipelines"], purge: a.purge, folder }, loaded));
+      },
+    );
+}
+
 function register(y: Argv, finish: Finish): Argv {
   return y.command("deploy", "put a whole installation on Nomad", (group) =>
-    registerPlan(group, finish)
+    registerStanding(registerPlan(group, finish), finish)
       .demandCommand(1, "a command of wadi deploy is missing")
       .epilogue("Nomad is reached as the settings nomad.* say (NOMAD_ADDR, NOMAD_TOKEN, …)."),
   );
 }
 
 /** See the file's comment. */
-export const deployCommands: CommandSet = { options: { deploy: { ...APPLY } }, register };
+export const deployCommands: CommandSet = { options: { deploy: { ...APPLY, ...DESTROY } }, register };

@@ -1,9 +1,9 @@
 /** `wadi deploy plan|apply`: shows what an installation on Nomad would be, and brings it about. */
-import { createInterface } from "node:readline/promises";
 import type { LoadedConfig } from "../../core/config.ts";
-import { userError } from "../../core/errors.ts";
 import { type Applied, applyPlan, type DeployPlan, isInPlace } from "../deploy/apply.ts";
+import { ask } from "../deploy/ask.ts";
 import { type DeployArguments, type Deployment, openDeployment, planDeployment } from "../deploy/deployment.ts";
+import { startExample } from "../deploy/example.ts";
 import { planDocument, planText } from "../deploy/plan-text.ts";
 import type { PolicyState } from "../deploy/policies.ts";
 import { urlLines } from "../deploy/urls.ts";
@@ -54,13 +54,14 @@ export async function deployApply(args: ApplyArguments, loaded: LoadedConfig): P
   try {
     const { plan, policies } = await planDeployment(deployment);
     if (!args.json) show(args, deployment, plan, policies);
-    if (!isInPlace(plan) && !(await agreed(args.yes))) {
+    if (!isInPlace(plan) && !args.yes && !(await ask("Apply these changes? (yes/no) ", "apply"))) {
       say("nothing was changed");
       return EXIT.failed;
     }
     process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
     const applied = await applyPlan(deployment.client, plan, { waitMs: args.waitMs, signal: interrupted.signal, tell: say });
     if (interrupted.signal.aborted) return sayInterrupted(applied);
+    if (args.example) say(await startExample(deployment));
     await sayResult(args, deployment, applied);
     return EXIT.done;
   } finally {
@@ -86,17 +87,4 @@ async function sayResult(args: ApplyArguments, deployment: Deployment, { submitt
   }
   say(submitted.length === 0 ? "nothing to change: all is in place and healthy" : "all is healthy");
   for (const { name, text } of urls) print(`${name.padEnd(12)}${text}\n`);
-}
-
-/** Asks on the terminal. Throws `invalid-usage` where there is none to ask on. */
-async function agreed(yes: boolean): Promise<boolean> {
-  if (yes) return true;
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
-    throw userError("invalid-usage", "apply asks before it changes anything, and there is no terminal to ask on", { hint: "Give --yes." });
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question("Apply these changes? (yes/no) ")).trim());
-  } finally {
-    terminal.close();
-  }
 }

@@ -18,6 +18,8 @@ export interface Patience {
 const POLL_MS = 500;
 /** A look that fails is made again so often in a row: servers elect a leader now and then. */
 const LOOKS = 20;
+/** A task that ends so often is not about to become healthy. */
+const RESTARTS = 5;
 const LAST_LINES = 15;
 const TAIL_BYTES = 8_192;
 
@@ -39,6 +41,8 @@ export async function awaitHealthy(client: NomadClient, jobs: readonly JobPlace[
     for (const look of looks) tellChange(look, told, patience.tell);
     const failed = looks.find(({ state }) => state === "failed" || state === "stopped" || state === "absent");
     if (failed !== undefined) throw await explain(client, failed, "failed");
+    const restless = looks.find(({ state, restarts }) => state === "progressing" && restarts >= RESTARTS);
+    if (restless !== undefined) throw await explain(client, restless, "does not stay up");
     if (looks.length === jobs.length && looks.every(({ state }) => state === "healthy")) return looks;
     if (patience.signal.aborted) return looks;
     const late = looks.find(({ state }) => state !== "healthy");
@@ -135,7 +139,8 @@ interface CheckResult {
   readonly Output?: string;
 }
 
-async function failingChecks(client: NomadClient, allocation: string): Promise<string> {
+/** What the failing checks of an allocation say, a line each; empty: none fails. */
+export async function failingChecks(client: NomadClient, allocation: string): Promise<string> {
   const { body } = await client.call({ path: `/v1/allocation/${allocation}/checks`, accept: [404, 500] }).catch(() => ({ body: {} }));
   const results = typeof body === "object" && body !== null ? (Object.values(body) as CheckResult[]) : [];
   return results

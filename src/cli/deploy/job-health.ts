@@ -16,6 +16,8 @@ export interface JobHealth {
   /** Nomad's number of the job's text, from 0. */
   readonly version: number;
   readonly type: string;
+  /** How often the tasks of the newest allocation have ended and been started again. */
+  readonly restarts: number;
   /** Allocations of this version that are meant to run, newest first. */
   readonly allocations: readonly NomadAllocation[];
 }
@@ -41,7 +43,7 @@ export async function jobHealth(client: NomadClient, { id, namespace }: JobPlace
   const path = `/v1/job/${encodeURIComponent(id)}`;
   const query = { namespace };
   const answer = await client.call({ path, query, accept: [404] });
-  const nothing = { id, note: "", healthy: 0, wanted: 0, version: 0, type: "", allocations: [] };
+  const nothing = { id, note: "", healthy: 0, wanted: 0, version: 0, type: "", restarts: 0, allocations: [] };
   if (answer.status === 404) return { ...nothing, state: "absent" };
   const job = readJob(answer.body);
   const known = { ...nothing, version: job.Version, type: job.Type };
@@ -51,12 +53,14 @@ export async function jobHealth(client: NomadClient, { id, namespace }: JobPlace
     client.call({ path: `${path}/allocations`, query, accept: [404] }),
   ]);
   const deployment = listOf(deployments.body, deploymentSchema).find(({ JobVersion }) => JobVersion === job.Version);
-  const allocations = currentOf(Array.isArray(rows.body) ? rows.body : [], job.Version);
+  const list: readonly unknown[] = Array.isArray(rows.body) ? rows.body : [];
+  const allocations = currentOf(list, job.Version);
   if (job.Type === "batch" || job.Type === "sysbatch") return { ...known, ...batchState(allocations), allocations };
   const counted = countOf(deployment, allocations);
   const state = stateOf(deployment, counted);
-  const note = state === "healthy" ? "" : await trouble(client, { id, namespace }, deployment, allocations);
-  return { ...known, state, note, ...counted, allocations };
+  const restarts = restartsOf(list, allocations[0]?.ID);
+  const note = state === "healthy" ? "" : await trouble(client, { id, namespace }, deployment, allocations, restarts);
+  return { ...known, state, note, restarts, ...counted, allocations };
 }
 
 function listOf<T>(body: unknown, schema: z.ZodType<T>): readonly T[] {
@@ -73,6 +77,16 @@ function currentOf(rows: readonly unknown[], version: number): readonly NomadAll
     .map(readAllocation)
     .filter(({ DesiredStatus }) => DesiredStatus === "run")
     .sort((a, b) => b.CreateTime - a.CreateTime);
+}
+
+const restartsSchema = z.object({
+  ID: z.string(),
+  TaskStates: z.record(z.string(), z.object({ Restarts: z.number().nullish() })).nullish(),
+});
+
+function restartsOf(rows: readonly unknown[], allocation: string | undefined): number {
+  const found = listOf(rows, restartsSchema).find(({ ID }) => ID === allocation);
+  return Math.max(0, ...Object.values(found?.TaskStates ?? {}).map(({ Restarts }) => Restarts ?? 0));
 }
 
 function batchState(allocations: readonly NomadAllocation[]) {
@@ -103,11 +117,12 @@ async function trouble(
   { id, namespace }: JobPlace,
   deployment: Deployment | undefined,
   allocations: readonly NomadAllocation[],
+  restarts: number,
 ): Promise<string> {
   const words: string[] = [];
   if (deployment?.Status === "failed") words.push((deployment.StatusDescription ?? "").replace(/^Failed due to /, ""));
   const sick = allocations.find((allocation) => troubleOf(allocation) !== "") ?? allocations[0];
-  if (sick !== undefined) words.push(troubleOf(sick) || lastWord(sick));
+  if (sick !== undefined) words.push(`${troubleOf(sick) || lastWord(sick)}${restarts === 0 ? "" : `, restarted ${restarts} times`}`);
   else words.push(await placementNote(client, { id, namespace }));
   return words.filter((word) => word !== "").join("; ");
 }
@@ -135,14 +150,13 @@ const BAD = new Set([
   "Not Restarting",
 ]);
 
-/** What is wrong with an allocation's tasks: how often they restarted and the last bad event; empty: nothing. */
+/** What is wrong with an allocation's tasks: the last bad event of each; empty: nothing. */
 function troubleOf({ TaskStates }: NomadAllocation): string {
   const words = Object.entries(TaskStates).flatMap(([task, { State, Failed, Events }]) => {
     if (State === "dead" && !Failed) return [];
     const bad = Events.findLast((event) => isBad(event));
     if (bad === undefined || (State === "running" && Events.at(-1)?.Type === "Started" && bad.Type === "Template")) return [];
-    const restarts = Events.filter(({ Type }) => Type === "Restarting").length;
-    return [`task ${task}: ${bad.DisplayMessage}${restarts === 0 ? "" : `, restarted ${restarts} times`}`];
+    return [`task ${task}: ${bad.DisplayMessage}`];
   });
   return words.join("; ");
 }

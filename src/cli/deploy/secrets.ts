@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { userError } from "../../core/errors.ts";
 import { readVariable } from "../../scheduler/nomad/answers.ts";
 import type { NomadClient } from "../../scheduler/nomad/client.ts";
-import { jobIdOf, type SecretItem, type Service } from "./services.ts";
+import { jobIdOf, type SecretForm, type SecretItem, type Service } from "./services.ts";
 
 /** Where a value comes from. */
 export type Origin = "another job" | "environment" | "random";
@@ -27,8 +27,11 @@ export interface SecretQuestion {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const RANDOM_BYTES = 24;
-const DATABASE = "database password";
+const FORMS: Readonly<Record<SecretForm, () => string>> = {
+  text: () => randomBytes(24).toString("base64url"),
+  hex: () => randomBytes(32).toString("hex"),
+  "key-id": () => `GK${randomBytes(12).toString("hex")}`,
+};
 
 /** Path of a job's variable. */
 export function variablePathOf(service: string): string {
@@ -38,21 +41,23 @@ export function variablePathOf(service: string): string {
 /** What the variables of the jobs lack. Throws `invalid-config` for a secret that nobody gives and that cannot be made up. */
 export async function missingSecrets(client: NomadClient, question: SecretQuestion): Promise<readonly MissingSecrets[]> {
   const { services, namespace, env } = question;
-  const found = await Promise.all(services.map(async ({ name }) => await readItems(client, variablePathOf(name), namespace)));
-  const known = new Map<string, string>();
-  for (const [i, { secrets }] of services.entries()) {
-    for (const { name, secret } of secrets) {
+  const wanted = services.map(({ name, secrets }) => ({
+    path: variablePathOf(name),
+    items: secrets.filter(({ only }) => only === undefined || services.some((other) => other.name === only)),
+  }));
+  const found = await Promise.all(wanted.map(({ path }) => readItems(client, path, namespace)));
+  const sources: Sources = { known: new Map(), made: new Map(), env, forms: new Map() };
+  for (const [i, { items }] of wanted.entries()) {
+    for (const { name, secret, made } of items) {
       const value = found[i]?.items[name] ?? "";
-      if (value !== "" && !known.has(secret)) known.set(secret, value);
+      if (value !== "" && !sources.known.has(secret)) sources.known.set(secret, value);
+      if (made !== undefined) sources.forms.set(secret, made);
     }
   }
-  const own = services.some(({ name }) => name === "postgres");
-  const made = new Map<string, string>();
-  return services.flatMap((service, i) => {
-    const lacking = service.secrets.filter(({ name }) => (found[i]?.items[name] ?? "") === "");
+  return wanted.flatMap(({ path, items }, i) => {
+    const lacking = items.filter(({ name }) => (found[i]?.items[name] ?? "") === "");
     if (lacking.length === 0) return [];
-    const path = variablePathOf(service.name);
-    const values = lacking.map((item) => ({ item, ...chosenValue(item, { path, known, made, env, own }) }));
+    const values = lacking.map((item) => ({ item, ...chosenValue(item, path, sources) }));
     return [
       {
         path,
@@ -64,27 +69,32 @@ export async function missingSecrets(client: NomadClient, question: SecretQuesti
   });
 }
 
+/** By the names of secrets. */
 interface Sources {
-  readonly path: string;
-  readonly known: ReadonlyMap<string, string>;
+  readonly known: Map<string, string>;
   readonly made: Map<string, string>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether PostgreSQL is one of the jobs. */
-  readonly own: boolean;
+  /** Secrets that may be made up: one of the jobs is whoever sets them. */
+  readonly forms: Map<string, SecretForm>;
 }
 
-function chosenValue(item: SecretItem, { path, known, made, env, own }: Sources): { readonly value: string; readonly origin: Origin } {
-  const there = known.get(item.secret);
+function chosenValue(
+  { name, secret, env }: SecretItem,
+  path: string,
+  sources: Sources,
+): { readonly value: string; readonly origin: Origin } {
+  const there = sources.known.get(secret);
   if (there !== undefined) return { value: there, origin: "another job" };
-  const given = env[item.env] ?? "";
+  const given = sources.env[env] ?? "";
   if (given !== "") return { value: given, origin: "environment" };
-  if (!item.random || (item.secret === DATABASE && !own)) {
-    throw userError("invalid-config", `the ${item.secret} is missing: the Nomad variable "${path}" has no item "${item.name}"`, {
-      hint: `Set ${item.env} in the environment of this command, or write the variable: nomad var put ${path} ${item.name}=…`,
+  const form = sources.forms.get(secret);
+  if (form === undefined) {
+    throw userError("invalid-config", `the ${secret} is missing: the Nomad variable "${path}" has no item "${name}"`, {
+      hint: `Set ${env} in the environment of this command, or write the variable: nomad var put ${path} ${name}=…`,
     });
   }
-  const value = made.get(item.secret) ?? randomBytes(RANDOM_BYTES).toString("base64url");
-  made.set(item.secret, value);
+  const value = sources.made.get(secret) ?? FORMS[form]();
+  sources.made.set(secret, value);
   return { value, origin: "random" };
 }
 

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import { toAppError, userError } from "../../core/errors.ts";
 import { nearestName } from "../../core/nearest.ts";
-import { SERVICE_NAMES } from "./services.ts";
+import { SERVICE_NAMES, SERVICES } from "./services.ts";
 import type { Template, TemplateVariable, VariableType } from "./templates.ts";
 
 /** A value of a variable. */
@@ -175,11 +175,11 @@ export function valuesFor(template: Template, layers: readonly ValueLayer[]): Va
 }
 
 /** Names of Wadi's own program: as values of all jobs they are not meant for other servers, whose templates have variables of these names, too. */
-const OWN_PROGRAM = new Set(["image", "command", "artifact", "artifact_checksum"]);
+const OWN_PROGRAM = new Set(["image", "command", "arguments", "artifact", "artifact_checksum"]);
 
-/** Of the values of all jobs those that a job is meant to get. Jobs of Wadi itself take `settings`. */
-function meantFor(template: Template, common: Values): Values {
-  if (template.variables.has("settings")) return common;
+/** Of the values of all jobs those that a job is meant to get. */
+function meantFor({ name: job }: Template, common: Values): Values {
+  if (SERVICES.some(({ name, own }) => own && name === job)) return common;
   return Object.fromEntries(Object.entries(common).filter(([name]) => !OWN_PROGRAM.has(name)));
 }
 
