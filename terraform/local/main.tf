@@ -69,6 +69,8 @@ locals {
     for job in local.jobs : job => merge(
       contains(["postgres", "prometheus", "s3", "grafana"], job) ? { data_directory = "${var.directory}/${job}" } : {},
       job == "postgres" ? { programs = try(local.postgres[0], null) } : {},
+      # Where the one agent there is has another port than 4646, Prometheus would not find it.
+      job == "prometheus" && length(local.able) == 1 ? { nomad_servers = compact([lookup(local.able[0].attributes, "nomad.advertise.address", "")]) } : {},
       try(var.job_values[job], {}),
     )
   }
