@@ -67,3 +67,30 @@ output "cluster" {
     }
   }
 }
+
+output "next_steps" {
+  description = "How to go on, and how to reach Nomad."
+  value = join("\n", concat(
+    local.nomad_public ? ["Nomad's API: ${local.nomad_address}, from ${join(", ", var.allowed_cidrs)}."] : [
+      "Nomad's API, by a tunnel that must stay open during the steps below:",
+      "  ${local.nomad_tunnel}",
+      "Its authority: aws ssm get-parameter --region ${var.region} --name ${module.nomad_cluster.ca_parameter} --query Parameter.Value --output text > nomad-ca.pem",
+    ],
+    [
+      "Its management token: aws secretsmanager get-secret-value --region ${var.region} --secret-id ${module.nomad_cluster.token_secret_arn} --query SecretString --output text",
+      "Next: wadi deploy upload, then terraform -chdir=terraform/platform apply.",
+    ],
+    module.identity.gives_up == null ? [] : ["What this installation gives up: ${module.identity.gives_up}"],
+  ))
+}
+
+output "operations" {
+  description = "Commands of an operator by task; terraform/README.md says when."
+  value = {
+    shell_on_a_server  = local.session
+    renew_certificates = "aws ssm send-command --region ${var.region} --document-name AWS-RunShellScript --targets Key=tag:wadi,Values=${var.name} --parameters commands=/usr/local/lib/wadi/certificates.sh"
+    rotate_gossip      = "aws ssm send-command --region ${var.region} --document-name AWS-RunShellScript --targets Key=tag:wadi-servers,Values=${var.name} --parameters 'commands=/usr/local/lib/wadi/gossip.sh rotate'"
+    save_snapshot      = "aws ssm send-command --region ${var.region} --document-name AWS-RunShellScript --targets Key=tag:wadi-servers,Values=${var.name} --parameters 'commands=/usr/local/lib/wadi/snapshot.sh save'"
+    rotate_root_key    = "nomad operator root keyring rotate -full"
+  }
+}
