@@ -44,6 +44,8 @@ const TIMEOUT_MS = 10_000;
 const PER_PAGE = 1_000;
 /** A blocking query waits so long at Nomad, and at most a sixteenth longer. */
 const BLOCKING_WAIT_MS = 60_000;
+/** Why a wait is over; without it every call would make an exception. */
+const DONE = "done";
 /** Nomad's agents take 100 connections of one address. */
 const MAX_SOCKETS = 16;
 
@@ -132,7 +134,7 @@ export class NomadClient {
       if (!over.signal.aborted) throw thrown;
       throw externalError("connection-lost", `Nomad at ${this.address} has not answered ${call.path} for ${timeoutMs} ms`);
     } finally {
-      done.abort();
+      done.abort(DONE);
     }
   }
 
@@ -162,20 +164,16 @@ export class NomadClient {
     if (token !== undefined && token !== "") headers["x-nomad-token"] = token;
     if (body !== undefined) headers["content-type"] = "application/json";
     // A stream outlives the time for connecting: from its head on only its own signal ends it.
-    const abort = new AbortController();
-    const onConnecting = (): void => abort.abort();
-    connecting.addEventListener("abort", onConnecting, { once: true });
-    streaming?.addEventListener("abort", onConnecting, { once: true });
+    const either = streaming === undefined ? undefined : eitherOf(connecting, streaming);
     let response: Response;
     try {
-      if (connecting.aborted || streaming?.aborted === true) abort.abort();
+      const signal = (either?.signal ?? connecting) as never;
       const json = body === undefined ? null : JSON.stringify(body);
-      const insecureHTTPParser = call.lenient === true;
-      response = await fetch(url, { method, headers, body: json, agent: target.agent, signal: abort.signal as never, insecureHTTPParser });
+      response = await fetch(url, { method, headers, body: json, agent: target.agent, signal, insecureHTTPParser: call.lenient === true });
     } catch (thrown) {
       throw connectionFailure(target.shown, thrown);
     } finally {
-      if (streaming !== undefined) connecting.removeEventListener("abort", onConnecting);
+      either?.connected();
     }
     if (response.ok || call.accept?.includes(response.status) === true) return response;
     const text = await response.text().catch(() => "");
@@ -202,6 +200,16 @@ export class NomadClient {
       throw userError("invalid-config", `nomad.token-file cannot be read: ${error.message}`, { cause: error });
     }
   }
+}
+
+/** A signal of both until the connection is made, of `streaming` alone afterwards. */
+function eitherOf(connecting: AbortSignal, streaming: AbortSignal) {
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort();
+  connecting.addEventListener("abort", onAbort, { once: true });
+  streaming.addEventListener("abort", onAbort, { once: true });
+  if (connecting.aborted || streaming.aborted) abort.abort();
+  return { signal: abort.signal, connected: () => connecting.removeEventListener("abort", onAbort) };
 }
 
 async function* bytesOf(response: Response, address: string): AsyncIterable<Uint8Array> {

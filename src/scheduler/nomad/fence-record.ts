@@ -28,43 +28,51 @@ export interface StoredFence {
 
 /** How often a change is tried when others change the record at the same time. */
 const ATTEMPTS = 8;
+/** Records that are remembered here; the oldest is read again when it is needed. */
+const MOST_SEEN = 5_000;
 
 /** See the file's comment. */
 export class FenceRecords {
   readonly #client: NomadClient;
   readonly #folder: string;
+  /** As last seen here. Records only grow and are changed by compare-and-set, so that what is older than the truth does no harm. */
+  readonly #seen = new Map<JobId, StoredFence>();
 
   constructor(client: NomadClient, clusterId: string) {
     this.#client = client;
     this.#folder = `wadi/${clusterId.replace(/[^a-zA-Z0-9-_~]/g, "-")}/jobs`;
   }
 
-  /** The record of a job. */
+  /** The record of a job, as it is. */
   async read(job: JobId): Promise<StoredFence> {
     const { status, body } = await this.#client.call({ path: this.#path(job), accept: [404] });
     if (status === 404) return { record: undefined, index: 0 };
-    const variable = readVariable(body);
-    return { record: parse(job, variable), index: variable.ModifyIndex };
+    return this.#keep(job, readVariable(body));
+  }
+
+  /** The record of a job as it was seen here last; it may have grown since. */
+  async seen(job: JobId): Promise<StoredFence> {
+    return this.#seen.get(job) ?? (await this.read(job));
   }
 
   /**
    * Replaces the record by what `change` makes of it; nothing is written where it answers undefined. `change` may be called several times and
-   * may throw. `known`: as it was read a moment ago. The record afterwards.
+   * may throw. The record afterwards.
    */
-  async change(
-    job: JobId,
-    change: (record: FenceRecord | undefined) => FenceRecord | undefined,
-    known?: StoredFence,
-  ): Promise<FenceRecord | undefined> {
+  async change(job: JobId, change: (record: FenceRecord | undefined) => FenceRecord | undefined): Promise<FenceRecord | undefined> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { record, index } = attempt === 1 && known !== undefined ? known : await this.read(job);
+      const remembered = attempt === 1 ? this.#seen.get(job) : undefined;
+      const { record, index } = remembered ?? (await this.read(job));
       const next = change(record);
-      if (next === undefined) return record;
+      if (next === undefined && remembered === undefined) return record;
+      if (next === undefined) continue;
       const path = this.#path(job);
       const Items = { fence: String(next.fence), run: next.run, stopped: String(next.stopped), hash: next.hash, nomad_job: next.nomadJob };
       const body = { Path: path.slice("/v1/var/".length), Items };
-      const { status } = await this.#client.call({ method: "PUT", path, query: { cas: index }, body, accept: [409] });
-      if (status !== 409) return next;
+      const answer = await this.#client.call({ method: "PUT", path, query: { cas: index }, body, accept: [409] });
+      if (answer.status === 409) continue;
+      this.#keep(job, readVariable(answer.body));
+      return next;
     }
     throw externalError("io", `the record of job ${job} in Nomad changes all the time`);
   }
@@ -79,7 +87,17 @@ export class FenceRecords {
 
   /** Forgets a job. */
   async remove(job: JobId): Promise<void> {
+    this.#seen.delete(job);
     await this.#client.call({ method: "DELETE", path: this.#path(job), accept: [404] });
+  }
+
+  #keep(job: JobId, variable: NomadVariable): StoredFence {
+    const stored = { record: parse(job, variable), index: variable.ModifyIndex };
+    this.#seen.delete(job);
+    this.#seen.set(job, stored);
+    const oldest = this.#seen.size > MOST_SEEN ? this.#seen.keys().next().value : undefined;
+    if (oldest !== undefined) this.#seen.delete(oldest);
+    return stored;
   }
 
   #path(job: JobId): string {

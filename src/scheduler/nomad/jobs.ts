@@ -17,6 +17,7 @@ export interface Registered {
 }
 
 interface Placing {
+  readonly nomadJob: string;
   readonly untilMs: number;
   /** Of whoever waits already. */
   waiting: Promise<void> | undefined;
@@ -35,6 +36,9 @@ export function sourceOf(job: NomadJob): string {
 
 /** So long a plan waits for the evaluations of registrations before it, milliseconds. */
 const EVALUATION_MS = 3_000;
+/** So long it waits for events of them before it asks, and how often it looks, milliseconds. */
+const EVENT_MS = 200;
+const EVENT_LOOK_MS = 10;
 /** Registrations whose evaluation a plan waits for, and whose warnings are kept. */
 const MOST_REMEMBERED = 64;
 
@@ -48,13 +52,16 @@ const CONTROLLERS_KEPT = 8;
 /** See the file's comment. */
 export class NomadJobs {
   readonly #client: NomadClient;
+  readonly #isPlaced: (nomadJob: string) => boolean;
   /** Evaluations of registrations of ours a moment ago: a plan before their end would count their places as free. */
   readonly #placing = new Map<string, Placing>();
   /** What Nomad remarked at registrations, by job, until it is asked for. */
   readonly #warnings = new Map<string, readonly string[]>();
 
-  constructor(client: NomadClient) {
+  /** `isPlaced`: whether all workers of a job are known to have their places. */
+  constructor(client: NomadClient, isPlaced: (nomadJob: string) => boolean) {
     this.#client = client;
+    this.#isPlaced = isPlaced;
   }
 
   /** What registering `job` would come to now. */
@@ -99,7 +106,8 @@ export class NomadJobs {
 
   #remember(nomadJob: string, evaluation: string, warnings: string): void {
     if (warnings !== "") this.#warnings.set(nomadJob, linesOf(warnings));
-    if (evaluation !== "") this.#placing.set(evaluation, { untilMs: this.#client.clock.elapsedMs() + EVALUATION_MS, waiting: undefined });
+    if (evaluation !== "")
+      this.#placing.set(evaluation, { nomadJob, untilMs: this.#client.clock.elapsedMs() + EVALUATION_MS, waiting: undefined });
     for (const known of [this.#placing, this.#warnings]) {
       const oldest = known.size > MOST_REMEMBERED ? known.keys().next().value : undefined;
       if (oldest !== undefined) known.delete(oldest);
@@ -111,15 +119,19 @@ export class NomadJobs {
     const nowMs = this.#client.clock.elapsedMs();
     for (const [id, { untilMs }] of this.#placing) if (untilMs < nowMs) this.#placing.delete(id);
     const waits = [...this.#placing].map(([id, placing]) => {
-      placing.waiting ??= this.#awaitEvaluation(id, placing.untilMs).finally(() => this.#placing.delete(id));
+      placing.waiting ??= this.#awaitEvaluation(id, placing).finally(() => this.#placing.delete(id));
       return placing.waiting;
     });
     await Promise.all(waits);
   }
 
-  /** Waits until an evaluation is no longer pending, and not for long: never throws. */
-  async #awaitEvaluation(id: string, untilMs: number): Promise<void> {
+  /** Waits until an evaluation is no longer pending, and not for long: never throws. Events tell it sooner than a question. */
+  async #awaitEvaluation(id: string, { nomadJob, untilMs }: Placing): Promise<void> {
     const { clock } = this.#client;
+    for (let waitedMs = 0; waitedMs < EVENT_MS; waitedMs += EVENT_LOOK_MS) {
+      if (this.#isPlaced(nomadJob)) return;
+      await clock.sleep(EVENT_LOOK_MS);
+    }
     let index = 1;
     try {
       while (clock.elapsedMs() < untilMs) {

@@ -92,7 +92,7 @@ export class NomadScheduler implements Scheduler {
       nowMs,
     });
     this.#fences = new FenceRecords(this.#client, jobs.clusterId);
-    this.#jobs = new NomadJobs(this.#client);
+    this.#jobs = new NomadJobs(this.#client, (id) => this.#isAllPlaced(id));
     this.#housekeeping = new Housekeeping({ ...options, state: this.#state, jobs: this.#jobs, fences: this.#fences, nowMs });
     this.#show = new NomadShow({ client: this.#client, state: this.#state, links: this.#links, clock, connection });
     this.#watch = new NomadWatch({
@@ -128,7 +128,7 @@ export class NomadScheduler implements Scheduler {
     this.#check();
     const { workers, slots } = workersOf(spec, this.#options.jobs);
     const hash = specHash(spec);
-    const before = await this.#fences.read(spec.job);
+    const before = await this.#fences.seen(spec.job);
     const fresh = checkFence(before.record, spec, hash);
     const job = await this.#render(spec);
     if (fresh && this.#options.preflight) {
@@ -142,7 +142,7 @@ export class NomadScheduler implements Scheduler {
       if (!checkFence(record, spec, hash)) return undefined;
       return { job: spec.job, fence: spec.fence, run: spec.run, stopped: false, hash, nomadJob: job.ID };
     };
-    await this.#fences.change(spec.job, started, before);
+    await this.#fences.change(spec.job, started);
     await this.#jobs.writeVariable(job.ID, spec);
     const registered = await this.#jobs.register(job, hash);
     if (registered.stopped) throw fenced(spec);
@@ -304,8 +304,14 @@ export class NomadScheduler implements Scheduler {
     }
   }
 
+  #isAllPlaced(id: string): boolean {
+    return this.#state.allocations(id).length >= (this.#state.run(id)?.workers ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Kills what a Nomad job still runs. Nomad itself waits for the kill timeout of the job. */
   async #kill(id: string): Promise<void> {
+    const allEnded = this.#isAllPlaced(id) && this.#state.allocations(id).every((row) => phaseOf(row) === "exited");
+    if (allEnded && this.#watch.link === "live") return;
     await this.#look(id);
     const alive = this.#state.allocations(id).filter(({ ClientStatus }) => ClientStatus === "running" || ClientStatus === "pending");
     await Promise.all(
