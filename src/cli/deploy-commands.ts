@@ -14,6 +14,7 @@ const VALUES = {
     default: [],
     describe: "a value: name=value for all jobs, job.name=value for one",
   },
+  jobs: { type: "string", requiresArg: true, describe: "which jobs, with commas, such as postgres,controller,api" },
   templates: { type: "string", requiresArg: true, describe: "folder of job templates instead of the release's own" },
   local: {
     type: "boolean",
@@ -47,6 +48,7 @@ const DESTROY = {
 interface ValueWords {
   readonly values: string | undefined;
   readonly set: readonly string[];
+  readonly jobs: string | undefined;
   readonly templates: string | undefined;
   readonly local: boolean;
   readonly "data-dir": string | undefined;
@@ -56,6 +58,7 @@ function deployArguments(a: ValueWords) {
   return {
     values: single("values", a.values),
     set: a.set,
+    jobs: single("jobs", a.jobs),
     templates: single("templates", a.templates),
     local: a.local,
     folder: single("data-dir", a["data-dir"]),

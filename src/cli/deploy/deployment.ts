@@ -19,6 +19,8 @@ export interface DeployArguments {
   /** The values file; undefined: `wadi-deploy.toml` in the working directory, if it is there. */
   readonly values: string | undefined;
   readonly set: readonly string[];
+  /** Short names of the jobs, with commas; undefined: the values file or the standard says which. */
+  readonly jobs: string | undefined;
   readonly templates: string | undefined;
   readonly local: boolean;
   /** For data and checkpoints with `local`. */
@@ -63,7 +65,7 @@ function unreachable(thrown: unknown) {
 export async function openDeployment(args: DeployArguments, loaded: LoadedConfig): Promise<Deployment> {
   const set = await readTemplates(args.templates === undefined ? shippedFolder() : resolve(args.templates));
   const file = args.values ?? (existsSync(VALUES_FILE) ? VALUES_FILE : undefined);
-  const given = [...(file === undefined ? [] : [await readValuesFile(file)]), parseSets(args.set)];
+  const given = [...(file === undefined ? [] : [await readValuesFile(file)]), parseSets(args.set, args.jobs)];
   const client = await openNomad(loaded);
   try {
     const namespace = namespaceOf(given) ?? loaded.config["nomad.namespace"];

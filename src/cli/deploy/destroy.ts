@@ -71,8 +71,10 @@ export async function takeDown(client: NomadClient, { services, runs }: Standing
   const stages = [...new Set(services.map(({ name }) => stageOf(name)))].sort((a, b) => b - a);
   const ended: string[] = [];
   const end = async (ids: readonly string[]): Promise<void> => {
-    for (const id of ids) await deregister(client, id, namespace, purge);
+    for (const id of ids) await deregister(client, id, namespace, false);
     await untilEnded(client, ids, options);
+    // A purge takes allocations off Nomad's lists at once, while their tasks still end.
+    if (purge) for (const id of ids) await deregister(client, id, namespace, true);
     for (const id of ids) tell(`${id}: ${purge ? "removed" : "stopped"}`);
     ended.push(...ids);
   };

@@ -29,7 +29,8 @@ export function planText({ jobs, secrets, policies }: DeployPlan, { colour, full
   for (const { template, change, diff, unplaced, warnings } of jobs) {
     lines.push(paint(MARKS[change], `${MARKS[change]} job ${template.jobId}: ${WORDS[change]}`));
     if (diff !== undefined && change !== "none") lines.push(...diffLines(diff, paint, full));
-    if (change !== "none") for (const reason of unplaced) lines.push(paint("~", `  ! could not be placed now: ${reason}`));
+    if (change === "none") continue;
+    for (const reason of unplaced) lines.push(paint("~", `  ! could not be placed now: ${reason}`));
     for (const warning of warnings) lines.push(paint("~", `  ! Nomad remarks: ${warning}`));
   }
   return `${lines.join("\n")}\n\n${summary({ jobs, secrets, policies })}\n`;

@@ -114,8 +114,13 @@ function scalarText(where: string, value: unknown): string {
   throw userError("invalid-config", `${where} has an entry that is no text`);
 }
 
-/** The layer of `--set` words: `port=80`, `api.port=80`, `settings.checkpoint-url=s3://…`. Throws `invalid-usage`. */
-export function parseSets(words: readonly string[]): ValueLayer {
+/**
+ * The layer of `--set` words: `port=80`, `api.port=80`, `settings.checkpoint-url=s3://…`; and of `--jobs`: `postgres,controller,api`. Throws
+ * `invalid-usage`.
+ */
+export function parseSets(words: readonly string[], list?: string): ValueLayer {
+  const deploy = list?.split(",").map((name) => name.trim());
+  for (const name of deploy ?? []) checkServiceName(name, `--jobs has "${name}"`);
   const common: Record<string, Value> = {};
   const jobs: Record<string, Record<string, Value>> = {};
   for (const word of words) {
@@ -129,7 +134,7 @@ export function parseSets(words: readonly string[]): ValueLayer {
     const text = word.slice(at + 1);
     target[name] = key.length === 0 ? text : { ...asMap(target[name]), [key.join(".")]: text };
   }
-  return { from: "--set", common, jobs };
+  return { from: "--set", deploy, common, jobs };
 }
 
 function asMap(value: Value | undefined): Readonly<Record<string, string>> {
