@@ -39,12 +39,19 @@ export function databaseOptions(config: Config, client: string): DatabaseOptions
   };
 }
 
-/** Waits until the database answers, as long as it takes. Throws `version-mismatch` unless its schema is this release's. */
-export async function awaitDatabase(db: Database, logger: Logger): Promise<void> {
+/**
+ * Waits until the database answers and somebody has migrated it, as long as it takes or until `signal` is aborted: who starts services together
+ * need not know their order. Throws `version-mismatch` for a schema that is newer than this release's.
+ */
+export async function awaitDatabase(db: Database, logger: Logger, signal: AbortSignal): Promise<void> {
   const context = {
     clock: systemClock,
     random: systemRandom,
-    onRetry: (error: AppError) => logger.warn("the database does not answer", { error }),
+    signal,
+    onRetry: (error: AppError) => {
+      const older = error.code === "version-mismatch";
+      logger.warn(older ? "waiting for the database to be migrated" : "waiting for the database, which does not answer", { error });
+    },
   };
   await withRetry(() => checkSchemaVersion(db, release()), PATIENCE, context);
 }

@@ -23,6 +23,8 @@ export interface ProcessParts {
   readonly metrics: Registry;
   /** To be called when the services do their work: tells the supervisor, if there is one. */
   readonly ready: (ports: Ports) => void;
+  /** Aborted when the process shall end, also while its services are made. */
+  readonly stopping: AbortSignal;
 }
 
 /** A process as its command describes it. */
@@ -60,7 +62,7 @@ export async function runProcess(plan: ProcessPlan, { config, warnings }: Loaded
       setting: "admin.http-port",
     });
     const ready = (ports: Ports): void => tell({ kind: "ready", ports: { ...ports, "admin.http-port": adminPort } });
-    const services = await plan.services({ config, logger, metrics, ready });
+    const services = await servicesUnlessStopped(plan, { config, logger, metrics, ready, stopping: stop.signal });
     logger.info("process started", { release: release(), pid: process.pid, adminPort });
     const options = { clock: systemClock, random: systemRandom, logger, policy: POLICY, healthyMs: HEALTHY_MS };
     await runServices(services, options, stop.signal);
@@ -73,6 +75,16 @@ export async function runProcess(plan: ProcessPlan, { config, warnings }: Loaded
   } finally {
     await admin.close();
     stop.dispose();
+  }
+}
+
+/** The services; none where the process was told to end while they were made: nothing has failed then. */
+async function servicesUnlessStopped(plan: ProcessPlan, parts: ProcessParts): Promise<readonly Service[]> {
+  try {
+    return await plan.services(parts);
+  } catch (error) {
+    if (parts.stopping.aborted) return [];
+    throw error;
   }
 }
 

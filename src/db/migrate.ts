@@ -8,7 +8,7 @@
  */
 import { must } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
-import { externalError, userError } from "../core/errors.ts";
+import { AppError, externalError, userError } from "../core/errors.ts";
 import type { Database } from "./connection.ts";
 import { databaseError, sqlState } from "./database-error.ts";
 import { up as createSchema } from "./migrations/0001-create-schema.ts";
@@ -97,13 +97,16 @@ export async function readSchemaVersion(db: Database): Promise<SchemaVersion> {
   }
 }
 
-/** For processes that do not migrate: throws `version-mismatch` unless the schema is exactly what this build works with. */
+/**
+ * For processes that do not migrate: throws `version-mismatch` unless the schema is exactly what this build works with; with `retry: "backoff"`
+ * where somebody may be about to migrate it.
+ */
 export async function checkSchemaVersion(db: Database, release: string, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
   const found = await readSchemaVersion(db);
   if (found.version > migrations.length) throw newerError(found, migrations, release);
   if (found.version === migrations.length) return;
   const message = `the database has schema version ${found.version}, release ${release} works with version ${migrations.length}`;
-  throw userError("version-mismatch", message, { hint: 'Run "wadi migrate".' });
+  throw new AppError({ domain: "user", code: "version-mismatch", message, hint: 'Run "wadi migrate".', retry: "backoff" });
 }
 
 async function createMigrationTable(db: Database): Promise<void> {

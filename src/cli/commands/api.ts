@@ -25,8 +25,8 @@ export async function api(loaded: LoadedConfig): Promise<number> {
       {
         name: "api",
         status: () => ({ ok: true }),
-        services: async ({ logger, metrics, ready }) => {
-          await awaitDatabase(db, logger);
+        services: async ({ logger, metrics, ready, stopping }) => {
+          await awaitDatabase(db, logger, stopping);
           const server = new ApiServer({
             db,
             settings: config,

@@ -16,9 +16,9 @@ export async function controller(loaded: LoadedConfig): Promise<number> {
   const db = openDatabase(databaseOptions(config, "wadi controller"));
   const compiler = await openCompiler(config, artifactStore(config));
   let service: Controller | undefined;
-  const make = async ({ logger, metrics, ready }: ProcessParts): Promise<Controller> => {
+  const make = async ({ logger, metrics, ready, stopping }: ProcessParts): Promise<Controller> => {
     const scheduler = makeScheduler(config, logger, { db, leaderEpoch: () => BigInt(service?.status.leaderEpoch ?? "0") });
-    await awaitDatabase(db, logger);
+    await awaitDatabase(db, logger, stopping);
     compiler.warmUp();
     return new Controller({
       db,

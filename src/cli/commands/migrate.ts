@@ -14,6 +14,8 @@ import { EXIT, say } from "../output.ts";
 import { release } from "../release.ts";
 
 const POLL_MS = 200;
+/** Who waits for long is told again after so many attempts: about every 30 s. */
+const ATTEMPTS_PER_LINE = 150;
 
 /** Runs the command; `waitMs` is how long the database may take to answer. */
 export async function migrate(args: { readonly waitMs: number }, { config, warnings }: LoadedConfig): Promise<number> {
@@ -26,7 +28,7 @@ export async function migrate(args: { readonly waitMs: number }, { config, warni
 async function migrateAndSay(options: DatabaseOptions, waitMs: number): Promise<void> {
   const db = openDatabase({ ...options, statementTimeoutMs: 0 });
   try {
-    const applied = await migrateTo(db, waitMs);
+    const applied = await migrateTo(db, waitMs, sayWaiting);
     say(
       applied.length === 0
         ? "the database is up to date"
@@ -37,10 +39,18 @@ async function migrateAndSay(options: DatabaseOptions, waitMs: number): Promise<
   }
 }
 
-/** Waits until the database answers, at most `waitMs`, and migrates it; the versions that were applied. */
-export async function migrateTo(db: Database, waitMs: number): Promise<readonly number[]> {
+function sayWaiting(error: AppError, attempt: number): void {
+  if (attempt % ATTEMPTS_PER_LINE === 1) say(`waiting for the database: ${error.message}`);
+}
+
+/** Waits until the database answers, at most `waitMs`, and migrates it; the versions that were applied. `onWait` is told of each failure. */
+export async function migrateTo(
+  db: Database,
+  waitMs: number,
+  onWait: (error: AppError, attempt: number) => void = () => undefined,
+): Promise<readonly number[]> {
   const policy = { attempts: 1 + Math.ceil(waitMs / POLL_MS), initialMs: POLL_MS, maxMs: POLL_MS };
-  await withRetry(() => ping(db), policy, { clock: systemClock, random: systemRandom });
+  await withRetry(() => ping(db), policy, { clock: systemClock, random: systemRandom, onRetry: onWait });
   return migrateDatabase(db, { clock: systemClock, claimant: `${process.pid}-${randomUUID()}`, release: release() });
 }
 
