@@ -353,8 +353,7 @@ job "wadi-autoscaler" {
         data        = <<-HCL
           log_json = true
           nomad {
-            address   = "unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock"
-            namespace = "*"
+            address = "unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock"
           }
           policy {
             dir                         = "{{ env "NOMAD_TASK_DIR" }}/policies"
@@ -378,7 +377,9 @@ job "wadi-autoscaler" {
           target "aws-asg" {
             driver = "aws-asg"
             config = {
+              %{if var.aws_region != ""~}
               aws_region = "${var.aws_region}"
+              %{endif~}
             }
           }
           strategy "pass-through" {
