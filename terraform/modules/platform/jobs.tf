@@ -27,9 +27,9 @@ locals {
     }
   }
 
-  # Data first, then who migrates and leads, then who only reads.
-  data  = setintersection(var.jobs, ["postgres", "s3"])
-  later = setsubtract(setsubtract(var.jobs, local.data), ["controller"])
+  # First those that Wadi looks for when it starts, then who migrates and leads, then who only reads.
+  first = setintersection(var.jobs, ["postgres", "s3", "prometheus", "pushgateway"])
+  later = setsubtract(setsubtract(var.jobs, local.first), ["controller"])
 
   undeclared = flatten([for job, values in var.job_values : [for name in keys(values) : "${job}.${name}" if !contains(try(local.declared[job], []), name)]])
   unused     = [for name in keys(var.values) : name if var.values[name] != null && !anytrue([for names in local.declared : contains(names, name)])]
@@ -51,8 +51,8 @@ resource "terraform_data" "values" {
   }
 }
 
-resource "nomad_job" "data" {
-  for_each = local.data
+resource "nomad_job" "first" {
+  for_each = local.first
 
   jobspec          = local.text[each.key]
   detach           = false
@@ -76,7 +76,7 @@ resource "nomad_job" "controller" {
     vars = local.values["controller"]
   }
 
-  depends_on = [nomad_job.data]
+  depends_on = [nomad_job.first]
 }
 
 resource "nomad_job" "later" {

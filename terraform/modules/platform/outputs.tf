@@ -1,9 +1,10 @@
 output "jobs" {
-  description = "Jobs that run, by their names, with the version of each."
+  description = "Jobs that run, by the names of their files, with Nomad's name, status and version of each."
   value = {
-    for job in concat(values(nomad_job.data), [nomad_job.controller], values(nomad_job.later)) : job.id => {
-      version = job.version
-      status  = job.status
+    for job, one in merge(nomad_job.first, { controller = nomad_job.controller }, nomad_job.later) : job => {
+      id      = one.id
+      status  = one.status
+      version = one.version
     }
   }
 }
@@ -19,4 +20,9 @@ output "policies" {
     jobs  = { for job, policy in nomad_acl_policy.job : "wadi-${job}" => policy.name }
     roles = [for role in nomad_acl_role.person : role.name]
   }
+}
+
+output "values" {
+  description = "What every job is told, as its file's variables; no secrets."
+  value       = local.values
 }

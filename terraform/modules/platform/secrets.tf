@@ -1,5 +1,5 @@
 # Secrets go to Nomad's variables nomad/jobs/wadi-NAME, each readable by its own job only, by write-only arguments: neither state nor plan holds
-# one. What nobody gives is made at random, kept in one variable that no job may read, and read back from there, so that all jobs get the same
+# one. What nobody gives is made at random, kept in variables that no job may read, and read back from there, so that all jobs get the same
 # however often an apply is broken off.
 
 locals {
@@ -17,6 +17,9 @@ locals {
   stores = contains(var.jobs, "s3")
   store  = { aws_access_key_id = "s3_key", aws_secret_access_key = "s3_secret" }
 
+  # The secrets that the jobs which run here want.
+  made = toset(flatten([for job in var.jobs : values(try(local.items[job], {}))]))
+
   # UUIDs of the system's random source: 122 random bits each. Write-only values may differ at every run: only a new version is written.
   random = merge(
     { for name in ["database", "session", "node", "grafana", "s3_secret", "s3_rpc", "s3_admin"] : name => replace("${uuid()}${uuid()}", "-", "") },
@@ -26,16 +29,20 @@ locals {
 }
 
 resource "nomad_variable" "made" {
+  for_each = local.made
+
   namespace        = local.namespace
-  path             = "wadi-made/secrets"
-  items_wo         = jsonencode(local.random)
+  path             = "wadi-made/${each.key}"
+  items_wo         = jsonencode({ value = local.random[each.key] })
   items_wo_version = 1
 }
 
 ephemeral "nomad_variable" "made" {
+  for_each = local.made
+
   namespace = local.namespace
   # Out of the id, which is not known before it is made: else it would be read while planning.
-  path = split("@", nomad_variable.made.id)[0]
+  path = split("@", nomad_variable.made[each.key].id)[0]
 }
 
 resource "nomad_variable" "job" {
@@ -44,8 +51,9 @@ resource "nomad_variable" "job" {
   namespace = local.namespace
   path      = "nomad/jobs/wadi-${each.key}"
   items_wo = jsonencode(merge(
-    { for item, made in try(local.items[each.key], {}) : item => ephemeral.nomad_variable.made.items[made] },
+    { for item, made in try(local.items[each.key], {}) : item => ephemeral.nomad_variable.made[made].items["value"] },
     lookup(var.secrets, each.key, {}),
   ))
-  items_wo_version = var.secrets_version
+  # Written again as well when a job joins that changes what others are to know.
+  items_wo_version = var.secrets_version * 4 + (local.nodes ? 1 : 0) + (local.stores ? 2 : 0)
 }
