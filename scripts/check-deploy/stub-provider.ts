@@ -39,6 +39,8 @@ function madeUp(type: CtyType | undefined, name: string, length: unknown): unkno
   if (type === "bool") return false;
   if (type === "number") return 0;
   if (name === "secret_string") return SECRET_STRING;
+  // Of a Nomad variable that is read back: the platform module keeps each secret in one of its own.
+  if (name === "items") return { value: "mock" };
   if (type === "string" || type === undefined || type === "dynamic") return typeof length === "number" ? "m".repeat(length) : "mock";
   return type[0] === "map" || type[0] === "object" ? {} : [];
 }
