@@ -35,8 +35,8 @@ export interface SharedWork {
   readonly book: WorkerBook;
   /** Rows and pieces of logs, for users. */
   readonly output: (job: JobId, run: RunKey, body: WorkerBody) => void;
-  /** Workers were asked for with `spec`. */
-  readonly onStarted: (spec: RunSpec) => void;
+  /** Workers were asked for with `spec`; not accepted: it waits here until there is room. */
+  readonly onStarted: (spec: RunSpec, accepted: boolean) => void;
   /** A job has come into another state: there may be a place for another one to start. */
   readonly onStateChanged: () => void;
   /** The job and its row are deleted. */
@@ -186,7 +186,7 @@ export class JobEffects {
       term.check();
       const spec = { ...this.#spec(run, parallelism, build), secrets: await this.#handedSecrets() };
       const outcome = await scheduler.startWorkers(spec);
-      this.#shared.onStarted(spec);
+      this.#shared.onStarted(spec, outcome.kind === "accepted");
       if (outcome.kind !== "accepted") {
         this.#context.metrics.placementFailures.inc({ ...this.labels });
         return this.#host.post({ ...outcome, fence: run.fence });

@@ -69,7 +69,7 @@ export class Leader {
       starts: new Gate(this.#startsAtOnce),
       book: new WorkerBook(context.projections, context.nowMs),
       output: (job, run, body) => this.#output.received(job, run, body),
-      onStarted: (spec) => this.#view.started(spec),
+      onStarted: (spec, accepted) => this.#view.started(spec, accepted),
       onStateChanged: () => this.#fillPlaces(),
       onDeleted: (job) => this.#remove(job),
     };

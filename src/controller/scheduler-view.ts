@@ -67,7 +67,7 @@ export class SchedulerProjection {
   #status = "";
   #statusAtMs = Number.NEGATIVE_INFINITY;
   #events: SchedulerEventRow[] = [];
-  #specs: RunSpec[] = [];
+  #specs: { readonly spec: RunSpec; readonly accepted: boolean }[] = [];
   /** Fence of the newest run of each job whose specification is kept or about to be. */
   readonly #specFences = new Map<string, bigint>();
   #planning: Promise<void> = Promise.resolve();
@@ -116,11 +116,11 @@ export class SchedulerProjection {
     if (this.#events.length > MOST_EVENTS) this.#events.splice(0, this.#events.length - MOST_EVENTS);
   }
 
-  /** Workers were asked for with `spec`: what was submitted is kept, once. */
-  started(spec: RunSpec): void {
+  /** Workers were asked for with `spec`: what was submitted, or, unless `accepted`, would be if there were room, is kept, once. */
+  started(spec: RunSpec, accepted: boolean): void {
     if ((this.#specFences.get(spec.job) ?? 0n) >= spec.fence) return;
     this.#specFences.set(spec.job, spec.fence);
-    this.#specs.push(spec);
+    this.#specs.push({ spec, accepted });
     if (this.#specs.length > MOST_SPECS) this.#specs.shift();
     void this.#plan();
   }
@@ -184,19 +184,20 @@ export class SchedulerProjection {
   #plan(): Promise<void> {
     this.#planning = this.#planning.then(async () => {
       while (this.#specs.length > 0 && this.#context.term.valid) {
-        const spec = this.#specs.shift();
-        if (spec !== undefined) await this.#keepSpec(spec);
+        const asked = this.#specs.shift();
+        if (asked !== undefined) await this.#keepSpec(asked.spec, asked.accepted);
       }
     });
     return this.#planning;
   }
 
-  async #keepSpec(spec: RunSpec): Promise<void> {
+  async #keepSpec(spec: RunSpec, accepted: boolean): Promise<void> {
     const { db, term, scheduler, logger, clock } = this.#context;
     const planned = new AbortController();
     try {
       const limit = clock.sleep(PLAN_MS, AbortSignal.any([planned.signal, term.signal])).then(() => undefined);
-      const plan = await Promise.race([scheduler.submitted?.(spec) ?? scheduler.plan(spec), limit]);
+      const asked = accepted ? scheduler.submitted?.(spec) : undefined;
+      const plan = await Promise.race([asked ?? scheduler.plan(spec), limit]);
       if (plan === undefined) return;
       await writeRunSpec(db, term.epoch, {
         job: spec.job,

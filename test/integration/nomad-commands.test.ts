@@ -1,6 +1,8 @@
 /** `wadi nomad render|plan|status` as people run them, on the fake Nomad. */
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
@@ -81,5 +83,42 @@ describe("wadi nomad", function () {
     expect(away.code).to.equal(1);
     expect(away.stdout).to.match(/nomad +down/);
     expect(away.stdout).to.include("connection refused");
+  });
+
+  it("watch tells of a run that waits at the controller, where Nomad knows nothing of it, and ends with 2", async () => {
+    const waiting = {
+      run: "run_1",
+      run_id: 1,
+      job_id: "job_1",
+      pipeline_id: "pl_1",
+      pipeline_name: "Orders per minute",
+      workers: 4,
+      missing: 2,
+      reason: "2 of 4 workers not placed: memory exhausted on 2 nodes",
+      waiting_since: Date.now() * 1_000,
+    };
+    const asked: string[] = [];
+    const api = createServer(({ url = "" }, response) => {
+      asked.push(url);
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ data: [waiting], has_more: false }));
+    });
+    await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = api.address() as AddressInfo;
+      const env = { WADI__API_ENDPOINT: `http://127.0.0.1:${port}` };
+      const { code, stdout, stderr } = await wadi(["watch", "--json", "--wait", "1s", "orders-per-minute"], env);
+      expect(code, stderr).to.equal(2);
+      expect(asked[0]).to.include("/api/v1/scheduler/runs?waiting=true");
+      const [event, end] = stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(event).to.include({ kind: "event", level: "warn" });
+      expect(event.message).to.include(waiting.reason);
+      expect(end).to.include({ kind: "end", state: "placing", reason: waiting.reason, exit_code: 2 });
+    } finally {
+      api.close();
+    }
   });
 });

@@ -211,7 +211,7 @@ for (const [name, absence, start] of [
       const view = new SchedulerProjection(leader(1n));
       for (const fence of [1n, 2n]) {
         const resources = { cpuMillis: 1000, memoryBytes: 1 << 28 };
-        view.started({ ...key(fence), resources, pipeline: "pl_1" as PipelineId } as RunSpec);
+        view.started({ ...key(fence), resources, pipeline: "pl_1" as PipelineId } as RunSpec, true);
       }
       const second = await eventually("both are kept", async () => {
         const found = await readSchedulerRun(stage.db, job, "2");

@@ -10,6 +10,7 @@ import { NomadClient } from "../../scheduler/nomad/client.ts";
 import { nomadConnection } from "../../scheduler/nomad/settings.ts";
 import { EXIT, print, say } from "../output.ts";
 import { type FoundRun, findRun } from "./find-run.ts";
+import { findHeldRun, type HeldRun } from "./held-run.ts";
 import { type RunFacts, type RunState, type StoryLine, stateOf, storyOf } from "./run-story.ts";
 
 /** What the command line says. */
@@ -22,6 +23,8 @@ export interface WatchArguments {
 }
 
 const POLL_MS = 500;
+/** The API is asked this often, and waited for so long, milliseconds. */
+const HELD_MS = 2_000;
 /** Exit code: not placed. The same as `nomad job run` has for it. */
 const NOT_PLACED = 2;
 
@@ -32,7 +35,8 @@ export async function watch(args: WatchArguments, { config }: LoadedConfig): Pro
   const interrupt = (): void => interrupted.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
-    const watching = new Watching(client, config["nomad.cluster-id"], args, systemClock);
+    const held = (): Promise<HeldRun | undefined> => findHeldRun(config, args.target);
+    const watching = new Watching(client, config["nomad.cluster-id"], args, systemClock, held);
     return await watching.run(interrupted.signal);
   } finally {
     client.close();
@@ -48,8 +52,13 @@ class Watching {
   readonly #told = new Set<string>();
   #run: string | undefined;
   #silentSince: number | undefined;
+  readonly #findHeld: () => Promise<HeldRun | undefined>;
+  /** The run that waits at the controller, as of the last look. */
+  #held: HeldRun | undefined;
+  #heldAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(client: NomadClient, clusterId: string, args: WatchArguments, clock: Clock) {
+  constructor(client: NomadClient, clusterId: string, args: WatchArguments, clock: Clock, findHeld: () => Promise<HeldRun | undefined>) {
+    this.#findHeld = findHeld;
     this.#client = client;
     this.#clusterId = clusterId;
     this.#args = args;
@@ -61,7 +70,7 @@ class Watching {
     for (;;) {
       const facts = await this.#look(signal);
       if (signal.aborted) return EXIT.interrupted;
-      const state = facts === undefined ? undefined : stateOf(facts);
+      const state = await this.#stateOf(facts);
       if (facts !== undefined) this.#tell(facts);
       const over = this.#clock.elapsedMs() - beganMs >= this.#args.waitMs;
       const code = exitCode(state, over);
@@ -71,6 +80,29 @@ class Watching {
       }
       await this.#clock.sleep(POLL_MS, signal);
     }
+  }
+
+  /** How the run is; a newer one may wait at the controller, of which Nomad knows nothing. */
+  async #stateOf(facts: RunFacts | undefined): Promise<RunState | undefined> {
+    const state = facts === undefined ? undefined : stateOf(facts);
+    if (state?.kind === "running" || state?.kind === "placing" || state?.kind === "starting") return state;
+    if (this.#clock.elapsedMs() - this.#heldAtMs >= HELD_MS) {
+      this.#held = await Promise.race([this.#findHeld(), this.#clock.sleep(HELD_MS).then(() => undefined)]);
+      this.#heldAtMs = this.#clock.elapsedMs();
+    }
+    const held = this.#held;
+    if (held === undefined || (facts !== undefined && BigInt(held.fence) <= facts.run.key.fence)) return state;
+    this.#tellHeld(held);
+    return { kind: "placing", missing: held.missing, reason: held.reason };
+  }
+
+  #tellHeld({ fence, reason, sinceMs }: HeldRun): void {
+    const key = `held/${fence}/${reason}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    const message = `run ${fence} waits at the controller until there is room: ${reason}`;
+    const line: StoryLine = { key, atMs: sinceMs, about: "job", level: "warn", worker: undefined, node: undefined, message };
+    print(this.#args.json ? `${JSON.stringify({ kind: "event", run: this.#run, ...plain(line) })}\n` : renderLine(line));
   }
 
   /** What is known now; undefined: Nomad has no such run, or does not answer for a while. */
