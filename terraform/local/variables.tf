@@ -157,4 +157,9 @@ variable "secrets_version" {
   description = "Add one to write secrets again."
   default     = 1
   nullable    = false
+
+  validation {
+    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
+    error_message = "The version must be a whole number from 1."
+  }
 }

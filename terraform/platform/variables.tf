@@ -212,4 +212,9 @@ variable "secrets_version" {
   description = "Add one to write secrets again, after Postgres' password was rotated, for example."
   default     = 1
   nullable    = false
+
+  validation {
+    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
+    error_message = "The version must be a whole number from 1."
+  }
 }
