@@ -10,6 +10,7 @@ import { engineCommands } from "./engine-commands.ts";
 import { kubernetesCommands } from "./kubernetes-commands.ts";
 import { nodeCommands } from "./node-commands.ts";
 import { nomadCommands } from "./nomad-commands.ts";
+import { objectCommandSet } from "./object-commands.ts";
 import { operateCommands } from "./operate-commands.ts";
 import { EXIT } from "./output.ts";
 import { release } from "./release.ts";
@@ -29,6 +30,7 @@ const SETS: readonly CommandSet[] = [
   kubernetesCommands,
   deployCommands,
   operateCommands,
+  objectCommandSet,
 ];
 
 const NAMES: CommandNames = {
