@@ -45,6 +45,25 @@ const DESTROY = {
   "data-dir": { type: "string", requiresArg: true, describe: "with --purge: folder of --local whose database and checkpoints go, too" },
 } as const;
 
+const ROOTS = {
+  packages: { type: "string", requiresArg: true, describe: "folder with the packages that npm run package made; packages by default" },
+  terraform: { type: "string", requiresArg: true, describe: "folder with Terraform's roots aws and platform; terraform by default" },
+} as const;
+
+const UPLOAD = {
+  ...ROOTS,
+  json: { type: "boolean", default: false, describe: "URLs and checksums as JSON" },
+  bucket: { type: "string", requiresArg: true, describe: "bucket, instead of the one in Terraform's output" },
+  region: { type: "string", requiresArg: true, describe: "its region" },
+  prefix: { type: "string", requiresArg: true, describe: "put before every key" },
+  endpoint: { type: "string", requiresArg: true, describe: "URL of an S3 server that is not AWS" },
+} as const;
+
+const AWS = {
+  ...ROOTS,
+  "auto-approve": { type: "boolean", default: false, describe: "Terraform does not ask before it changes anything" },
+} as const;
+
 interface ValueWords {
   readonly values: string | undefined;
   readonly set: readonly string[];
@@ -131,13 +150,49 @@ function registerStanding(y: Argv, finish: Finish): Argv {
     );
 }
 
+function registerAws(y: Argv, finish: Finish): Argv {
+  return y
+    .command(
+      "upload",
+      "store the packages where Nomad's clients download them",
+      (c) =>
+        c
+          .options(UPLOAD)
+          .example("$0 deploy upload", "to the bucket of terraform/aws; writes variables of terraform/platform")
+          .example("$0 deploy upload --bucket my-artifacts --region eu-central-1", "to a bucket of your own")
+          .epilogue("Packages are stored by SHA-256; what is there is skipped. Credentials are AWS's own: environment, profile, role."),
+      async (a) => {
+        const { deployUpload } = await import("./commands/deploy-aws.ts");
+        const { packages, bucket, region, prefix, endpoint, terraform } = a;
+        for (const [name, value] of Object.entries({ packages, bucket, region, prefix, endpoint, terraform })) single(name, value);
+        finish(await deployUpload({ packages, bucket, region, prefix, endpoint, terraform, json: a.json }));
+      },
+    )
+    .command(
+      "aws",
+      "terraform apply of aws, upload, terraform apply of platform, one after the other",
+      (c) =>
+        c
+          .options(AWS)
+          .example("$0 deploy aws", "Terraform asks before each of its steps")
+          .epilogue(
+            "It stops at the first step that fails and says how to go on; what is done already changes nothing when it runs again.",
+          ),
+      async (a) => {
+        const { deployAws } = await import("./commands/deploy-aws.ts");
+        const [packages, terraform] = [single("packages", a.packages), single("terraform", a.terraform)];
+        finish(await deployAws({ packages, terraform, autoApprove: a["auto-approve"] }));
+      },
+    );
+}
+
 function register(y: Argv, finish: Finish): Argv {
   return y.command("deploy", "put a whole installation on Nomad", (group) =>
-    registerStanding(registerPlan(group, finish), finish)
+    registerAws(registerStanding(registerPlan(group, finish), finish), finish)
       .demandCommand(1, "a command of wadi deploy is missing")
       .epilogue("Nomad is reached as the settings nomad.* say (NOMAD_ADDR, NOMAD_TOKEN, …)."),
   );
 }
 
 /** See the file's comment. */
-export const deployCommands: CommandSet = { options: { deploy: { ...APPLY, ...DESTROY } }, register };
+export const deployCommands: CommandSet = { options: { deploy: { ...APPLY, ...DESTROY, ...UPLOAD, ...AWS } }, register };
