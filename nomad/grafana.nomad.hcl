@@ -332,11 +332,11 @@ job "wadi-grafana" {
               type: prometheus
               access: proxy
               isDefault: true
-              %{if var.prometheus_url == ""~}
+              %{if var.prometheus_url == ""}
               url: {{ range nomadService 1 (env "NOMAD_ALLOC_ID") "wadi-prometheus" }}http://{{ .Address }}:{{ .Port }}{{ else }}http://wadi-prometheus.invalid{{ end }}
-              %{else~}
+              %{else}
               url: ${var.prometheus_url}
-              %{endif~}
+              %{endif}
         YAML
       }
 

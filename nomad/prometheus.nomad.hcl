@@ -345,7 +345,7 @@ job "wadi-prometheus" {
               honor_labels: true
               file_sd_configs:
                 - files: [targets.yml]
-            %{if var.workers_from == "api"~}
+            %{if var.workers_from == "api"}
             - job_name: wadi-workers
               honor_labels: true
               http_sd_configs:
@@ -354,7 +354,7 @@ job "wadi-prometheus" {
                   refresh_interval: ${var.scrape_interval}
                   authorization: {credentials_file: {{ env "NOMAD_SECRETS_DIR" }}/api-token}
                 {{ end }}
-            %{endif~}
+            %{endif}
             - job_name: nomad
               scheme: ${var.nomad_scheme}
               metrics_path: /v1/metrics
