@@ -5,7 +5,9 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { type Project, readDocuments } from "./documents.ts";
 import { type Finding, sortFindings } from "./finding.ts";
+import { applyRules, RULES, readTexts } from "./rules.ts";
 import { loadSchemas } from "./schema.ts";
 import { startStubProviders } from "./stub-provider.ts";
 import {
@@ -94,15 +96,34 @@ async function terraformPart(order: GateOrder, scratch: string): Promise<{ findi
   }
 }
 
+/** What the rules say, of the folders asked for; they always see everything. */
+async function rulesPart(order: GateOrder): Promise<{ findings: Finding[]; saw: string[] }> {
+  const files = hclFiles(order.root);
+  const { documents, findings } = await readDocuments(order.root, files);
+  const project: Project = { documents, texts: readTexts(order.root) };
+  const paths = chosen(order, terraformFolders(order.root)).map(({ path }) => path);
+  const all = [...findings, ...applyRules(project)];
+  const wanted =
+    order.folders.length === 0 ? all : all.filter(({ file }) => paths.some((path) => file === path || file.startsWith(`${path}/`)));
+  return {
+    findings: wanted,
+    saw: [`${RULES.length} rules over ${documents.length} of ${files.length} files and ${project.texts.size} texts`],
+  };
+}
+
 /** Checks the deployment toolkit of a checkout. */
 export async function checkDeploy(order: GateOrder): Promise<GateReport> {
   const begin = performance.now();
   const scratch = mkdtempSync(join(tmpdir(), "wadi-gate-"));
   try {
     const version = order.withTerraform ? await terraformVersion() : undefined;
-    const part = version === undefined ? { findings: [], saw: [] } : await terraformPart(order, scratch);
-    const notRun = version === undefined ? ["terraform fmt, init, validate and test: there is no terraform on this machine"] : [];
-    return { findings: sortFindings(part.findings), saw: part.saw, notRun, elapsedMs: performance.now() - begin };
+    const none = { findings: [], saw: [] };
+    // At the same time: terraform's processes leave this one little to do.
+    const [part, rules] = await Promise.all([version === undefined ? none : terraformPart(order, scratch), rulesPart(order)]);
+    const absent = order.withTerraform ? "there is no terraform on this machine" : "not asked for";
+    const notRun = version === undefined ? [`terraform fmt, init, validate and test: ${absent}`] : [];
+    const findings = sortFindings([...part.findings, ...rules.findings]);
+    return { findings, saw: [...part.saw, ...rules.saw], notRun, elapsedMs: performance.now() - begin };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
