@@ -15,6 +15,7 @@ import { Evaluator } from "./evaluator.ts";
 import { EventStreams } from "./event-stream.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { LogRoutes } from "./log-routes.ts";
+import { metrics } from "./metrics-route.ts";
 import { NodeAgent } from "./node-agent.ts";
 import { NodeRoutes } from "./node-routes.ts";
 import { makeNode, Nodes } from "./nodes.ts";
@@ -179,6 +180,7 @@ export class FakeNomad {
       entry(get, /^\/v1\/client\/fs\/logs\/([^/]*)$/, logs.logs),
       entry(get, /^\/v1\/client\/fs\/(ls|stat|cat)\/([^/]*)$/, logs.files),
       entry(get, /^\/v1\/agent\/health$/, system.health),
+      entry(get, /^\/v1\/metrics$/, (exchange) => metrics(this.#cluster, exchange)),
       entry(get, /^\/v1\/agent\/self$/, system.self),
       entry(get, /^\/v1\/agent\/members$/, system.members),
       entry(get, /^\/v1\/status\/(leader|peers)$/, system.status),
