@@ -142,6 +142,10 @@ variable "image_generation" {
   type        = number
   description = "Raise it by one to take the newest Amazon Linux 2023; until then instances keep the image of the first apply."
   default     = 1
+  validation {
+    condition     = var.image_generation >= 1 && floor(var.image_generation) == var.image_generation
+    error_message = "The generation counts from 1."
+  }
 }
 
 variable "images" {
@@ -198,24 +202,40 @@ variable "gossip_key_version" {
   type        = number
   description = "Raise it by one to change the key of the servers' gossip."
   default     = 1
+  validation {
+    condition     = var.gossip_key_version >= 1 && floor(var.gossip_key_version) == var.gossip_key_version
+    error_message = "The version counts from 1."
+  }
 }
 
 variable "root_key_rotation_hours" {
   type        = number
   description = "Hours after which Nomad takes a new root key."
   default     = 720
+  validation {
+    condition     = var.root_key_rotation_hours >= 24
+    error_message = "A root key must live for at least 24 hours, so that identities outlive it."
+  }
 }
 
 variable "drain_minutes" {
   type        = number
   description = "Minutes that a client may take to get rid of its tasks before what is left is killed."
   default     = 30
+  validation {
+    condition     = var.drain_minutes >= 2 && var.drain_minutes <= 600
+    error_message = "The deadline must be 2 to 600 minutes."
+  }
 }
 
 variable "backup_days" {
   type        = number
   description = "Days that snapshots of Nomad and dumps of Postgres are kept."
   default     = 30
+  validation {
+    condition     = var.backup_days >= 1
+    error_message = "Backups must be kept for at least one day."
+  }
 }
 
 variable "deletion_protection" {

@@ -23,11 +23,19 @@ variable "domain" {
 variable "allowed_cidrs" {
   type        = list(string)
   description = "Addresses that may reach the UI, Wadi's API and Nomad's API; none: the discovery documents alone are reachable."
+  validation {
+    condition     = length(var.allowed_cidrs) <= 80 && alltrue([for cidr in var.allowed_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "At most 80 blocks of addresses, such as 203.0.113.0/24."
+  }
 }
 
 variable "ui_port" {
   type        = number
   description = "Static port of Wadi's API on the clients."
+  validation {
+    condition     = var.ui_port >= 1024 && var.ui_port < 20000
+    error_message = "The port must be 1024 to 19999."
+  }
 }
 
 variable "servers" {

@@ -54,6 +54,11 @@ output "configuration" {
   value       = { server = local.server_configuration, clients = local.client_configuration, permissions = local.statements }
 }
 
+output "user_data" {
+  description = "User data of servers (\"/server\") and of each pool, compressed, base64. Instances are replaced when it changes."
+  value       = local.user_data
+}
+
 output "user_data_bytes" {
   description = "Bytes of each kind of instance's user data; AWS takes 16384."
   value       = { for name, data in local.user_data : name => length(data) * 3 / 4 }

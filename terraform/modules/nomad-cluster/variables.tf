@@ -124,12 +124,20 @@ variable "gossip_key_version" {
   type        = number
   description = "Raise it by one to change the key of the gossip."
   default     = 1
+  validation {
+    condition     = var.gossip_key_version >= 1 && floor(var.gossip_key_version) == var.gossip_key_version
+    error_message = "The version counts from 1."
+  }
 }
 
 variable "token_version" {
   type        = number
   description = "Version of the management token that Terraform wrote. Raising it changes the secret, not Nomad: see the rotation of the token in terraform/README.md."
   default     = 1
+  validation {
+    condition     = var.token_version >= 1 && floor(var.token_version) == var.token_version
+    error_message = "The version counts from 1."
+  }
 }
 
 variable "root_key_rotation_hours" {
@@ -169,6 +177,10 @@ variable "ui_port" {
   type        = number
   description = "Static port of Wadi's API, which clients reach among themselves."
   default     = 5115
+  validation {
+    condition     = var.ui_port >= 1024 && var.ui_port < 20000
+    error_message = "The port must be 1024 to 19999."
+  }
 }
 
 variable "secret_recovery_days" {
