@@ -452,8 +452,9 @@ export class JobEffects {
 
   /** A worker whose machine is gone is silent for less long until it is taken for lost. */
   #reached({ fence, phase }: WorkerView, worker: WorkerId | undefined): void {
-    if (worker === undefined || this.#run?.key.fence !== fence || this.#run.over) return;
-    this.#run.reached(worker, phase !== "lost");
+    if (worker === undefined) return;
+    if (this.#room?.key.fence === fence) return this.#room.reached(worker, phase !== "lost", this.#context.nowMs());
+    if (this.#run?.key.fence === fence && !this.#run.over) this.#run.reached(worker, phase !== "lost");
   }
 
   /** Whether a worker that is lost could publish something of what it was told. */

@@ -9,7 +9,7 @@ import { fencedOut } from "../rpc/refusal.ts";
 import type { WorkerBody, WorkerSession } from "../rpc/worker-server.ts";
 import { placeSubtasks } from "../scheduler/placement.ts";
 import type { RunKey } from "../scheduler/scheduler.ts";
-import { renewalMessage, runMessage, WORKER_RENEWAL_MS, workerOf } from "./run-messages.ts";
+import { HEARTBEAT_INTERVAL_MS, renewalMessage, runMessage, WORKER_RENEWAL_MS, workerOf } from "./run-messages.ts";
 
 /** What a room is made for. */
 export interface WaitingRoomInit {
@@ -31,6 +31,8 @@ export class WaitingRoom {
   readonly key: RunKey;
   readonly #init: WaitingRoomInit;
   readonly #guests = new Map<WorkerId, Guest>();
+  /** Workers that are not here and whose machine the scheduler does not hear of, since when. */
+  readonly #absent = new Map<WorkerId, number>();
   #told = false;
 
   constructor(init: WaitingRoomInit) {
@@ -69,13 +71,24 @@ export class WaitingRoom {
     this.#gone(worker, lost(`worker ${worker ?? "that had not registered"} has ended: ${reason}`));
   }
 
+  /** Whether the scheduler hears of the worker's machine. */
+  reached(worker: WorkerId, reached: boolean, nowMs: number): void {
+    if (reached) this.#absent.delete(worker);
+    else if (!this.#absent.has(worker)) this.#absent.set(worker, nowMs);
+  }
+
   #gone(worker: WorkerId | undefined, report: RunReport): void {
     if (worker !== undefined) this.#guests.delete(worker);
     this.#init.report(report);
   }
 
-  /** Renews the leases that are due. */
+  /** Renews the leases that are due, and misses whose machine is gone. */
   tick(nowMs: number): void {
+    for (const [worker, sinceMs] of this.#absent) {
+      if (this.#guests.has(worker) || nowMs - sinceMs < 2 * HEARTBEAT_INTERVAL_MS) continue;
+      this.#absent.delete(worker);
+      this.#gone(worker, lost(`the scheduler does not hear of the machine of worker ${worker} any more`));
+    }
     for (const guest of this.#guests.values()) {
       if (nowMs - guest.renewedAtMs < WORKER_RENEWAL_MS) continue;
       guest.renewedAtMs = nowMs;

@@ -110,3 +110,22 @@ export function silenceDue(draft: RunDraft): void {
     workerOver(draft, worker, outsideError("connection-lost", `worker ${worker} has not been heard of for ${limitMs / 1000} s${nor}`));
   }
 }
+
+/** The scheduler hears of the worker's machine or not: of one that has not registered nobody else can say anything. */
+export function workerReached(draft: RunDraft, worker: WorkerId, reached: boolean): void {
+  const { workers, placement, absent } = draft.run;
+  if (workers.has(worker) || placement !== undefined) return changeWorker(draft, worker, { unreachable: !reached });
+  if (absent.has(worker) !== reached) return;
+  const rest = [...absent].filter(([id]) => id !== worker);
+  change(draft, { absent: new Map(reached ? rest : [...rest, [worker, draft.nowMs]]) });
+}
+
+/** A machine that went before its worker registered: to wait for the worker would cost the time of a start. */
+export function absenceDue(draft: RunDraft): void {
+  const { absent, workers, placement, config } = draft.run;
+  if (placement !== undefined || draft.run.phase === "done") return;
+  const gone = [...absent].find(([worker, sinceMs]) => !workers.has(worker) && sinceMs + config.limits.unreachableMs <= draft.nowMs);
+  if (gone === undefined) return;
+  const message = `worker ${gone[0]} has not registered, and the scheduler does not hear of its machine any more`;
+  fail(draft, { kind: "lost", error: outsideError("connection-lost", message) });
+}

@@ -47,6 +47,8 @@ export interface Run {
   readonly phase: RunPhase;
   readonly workers: ReadonlyMap<WorkerId, RunWorker>;
   readonly placement: readonly PlacedWorker[] | undefined;
+  /** Workers that have not registered and whose machine the scheduler does not hear of, since when. */
+  readonly absent: ReadonlyMap<WorkerId, number>;
   readonly coordinator: CoordinatorState;
   /** Begin of every open epoch, as this controller saw it. */
   readonly beganAtMs: ReadonlyMap<number, number>;
@@ -105,6 +107,8 @@ const PUBLISH_MS = 5_000;
 
 /** Whether the worker may publish something if nobody tells it anything any more: it was told to a moment ago, and has not said that it has. */
 export function mayPublish(run: Run, worker: WorkerId, nowMs: number): boolean {
+  // Nobody was told what to do yet.
+  if (run.placement === undefined) return false;
   const known = run.workers.get(worker);
   if (known?.data === undefined) return true;
   if (nowMs - known.heardAtMs >= PUBLISH_MS) return false;

@@ -7,10 +7,10 @@
  */
 import { startCoordinator } from "./coordinator.ts";
 import type { RunCommand } from "./effect.ts";
-import { closeDue, silenceDue, stop, workerExited } from "./run-end.ts";
+import { absenceDue, closeDue, silenceDue, stop, workerExited, workerReached } from "./run-end.ts";
 import { checkpoint, epochsDue, epochsWakeAtMs, recorded, recordFailed } from "./run-epochs.ts";
 import type { Adoption, RunConfig, RunEvent } from "./run-event.ts";
-import { change, changeWorker, patienceMs, type Run, type RunDraft, type RunStep, type RunWorker } from "./run-state.ts";
+import { change, patienceMs, type Run, type RunDraft, type RunStep, type RunWorker } from "./run-state.ts";
 import { close, disconnected, heard, placementStored, renewalsDue } from "./run-workers.ts";
 
 export type { Run, RunStep } from "./run-state.ts";
@@ -23,6 +23,7 @@ export function startRun(config: RunConfig, nowMs: number): RunStep {
     phase: "registering",
     workers: new Map(),
     placement: undefined,
+    absent: new Map(),
     coordinator: startCoordinator({ vertices, parallelism, restoredEpoch, byRows, stopAfterCheckpoint: undefined }),
     beganAtMs: new Map(),
     checkpointIntervalMs: config.checkpointIntervalMs,
@@ -78,7 +79,7 @@ function follow(draft: RunDraft, event: RunEvent): void {
     case "worker-exited":
       return workerExited(draft, event.worker, event.reason, event.outOfMemory);
     case "worker-unreachable":
-      return changeWorker(draft, event.worker, { unreachable: event.unreachable });
+      return workerReached(draft, event.worker, !event.unreachable);
     case "recorded":
       return recorded(draft, event.epoch);
     case "record-failed":
@@ -109,7 +110,7 @@ function command(draft: RunDraft, told: RunCommand): void {
 }
 
 function tick(draft: RunDraft): void {
-  for (const due of [silenceDue, closeDue, epochsDue, renewalsDue]) {
+  for (const due of [silenceDue, absenceDue, closeDue, epochsDue, renewalsDue]) {
     if (draft.run.phase === "done") return;
     due(draft);
   }
@@ -120,12 +121,13 @@ function tick(draft: RunDraft): void {
  * counts for nobody, and whoever had to dial again has a moment to do so.
  */
 function forgive(draft: RunDraft, lateMs: number): void {
-  const { workers, beganAtMs, closeDeadlineAtMs, config } = draft.run;
+  const { workers, absent, beganAtMs, closeDeadlineAtMs, config } = draft.run;
   const { heartbeatMs, renewMs } = config.limits;
   const leastHeardMs = draft.nowMs - Math.max(0, heartbeatMs - renewMs);
   const later = (ms: number): number => Math.min(draft.nowMs, ms + lateMs);
   change(draft, {
     workers: new Map([...workers].map(([id, worker]) => [id, { ...worker, heardAtMs: Math.max(leastHeardMs, later(worker.heardAtMs)) }])),
+    absent: new Map([...absent].map(([id, ms]) => [id, later(ms)])),
     beganAtMs: new Map([...beganAtMs].map(([epoch, ms]) => [epoch, later(ms)])),
     closeDeadlineAtMs: closeDeadlineAtMs === undefined ? undefined : closeDeadlineAtMs + lateMs,
   });
@@ -142,6 +144,7 @@ export function runWakeAtMs(run: Run): number | undefined {
     if (!over) times.push(heardAtMs + patienceMs(worker, limits));
     if (!over && connected) times.push(renewedAtMs + renewMs);
   }
+  if (run.placement === undefined) for (const sinceMs of run.absent.values()) times.push(sinceMs + limits.unreachableMs);
   const known = times.filter((ms) => ms !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -1,6 +1,6 @@
 /** Workers of a prepared run wait: leases, slots enough, ends. */
 import { expect } from "chai";
-import { WORKER_RENEWAL_MS } from "../../../src/controller/run-messages.ts";
+import { HEARTBEAT_INTERVAL_MS, WORKER_RENEWAL_MS } from "../../../src/controller/run-messages.ts";
 import { WaitingRoom } from "../../../src/controller/waiting-room.ts";
 import type { JobId, RunId, WorkerId } from "../../../src/core/ids.ts";
 import { Register } from "../../../src/gen/controller.ts";
@@ -76,6 +76,20 @@ describe("waiting room", () => {
     room.exited("wk_b" as WorkerId, "killed");
     room.exited(undefined, "killed");
     expect(reports.map(({ kind }) => kind)).to.deep.equal(["lost", "lost", "lost"]);
+  });
+
+  it("tells of a worker whose machine is gone before it came, and waits a moment for one that is heard again", () => {
+    const [a, b, c] = ["wk_a", "wk_b", "wk_c"] as [WorkerId, WorkerId, WorkerId];
+    for (const worker of [a, b, c]) room.reached(worker, false, 0);
+    room.reached(b, true, 1_000);
+    room.attach(session(c, 1), 1_000);
+    room.tick(2 * HEARTBEAT_INTERVAL_MS - 1);
+    expect(reports).to.deep.equal([]);
+    room.tick(2 * HEARTBEAT_INTERVAL_MS);
+    room.tick(4 * HEARTBEAT_INTERVAL_MS);
+    expect(reports.map((report) => (report.kind === "lost" ? report.error.message : ""))).to.deep.equal([
+      "the scheduler does not hear of the machine of worker wk_a any more",
+    ]);
   });
 
   it("hands over those who wait, or tells them that they are not needed", () => {

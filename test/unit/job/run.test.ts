@@ -219,6 +219,27 @@ describe("run machine: workers", () => {
     expect(spare.feed(exited(undefined))).to.deep.equal([]);
   });
 
+  it("does not wait for a worker whose machine went before it registered, unless it is back in time or has registered", () => {
+    const unreachable = (worker: WorkerId, lost: boolean): RunEvent => ({ kind: "worker-unreachable", worker, unreachable: lost });
+    const gone = new RunDriver();
+    gone.register(A);
+    gone.feed(unreachable(B, true));
+    expect(runWakeAtMs(gone.run)).to.equal(gone.nowMs + LIMITS.unreachableMs);
+    expect(gone.tickAfter(LIMITS.unreachableMs - 1)).to.not.include("report lost");
+    gone.feed(unreachable(B, true));
+    expect(gone.tickAfter(1)).to.deep.equal(["close force wk_a", "report lost"]);
+    expect(mayPublish(gone.run, B, gone.nowMs), "nobody was told anything").to.equal(false);
+    const back = new RunDriver();
+    back.feed(unreachable(B, true));
+    back.feed(unreachable(B, false));
+    expect(back.tickAfter(LIMITS.unreachableMs)).to.deep.equal([]);
+    const late = new RunDriver();
+    late.feed(unreachable(B, true));
+    late.register(A);
+    late.register(B);
+    expect(late.tickAfter(LIMITS.unreachableMs)).to.not.include("report lost");
+  });
+
   it("says once that a worker has to leave", () => {
     const driver = new RunDriver().toRunning();
     expect(driver.say(A, { kind: "leave", reason: "drain", deadlineMs: 5 })).to.deep.equal(["report leaving"]);
