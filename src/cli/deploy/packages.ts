@@ -27,7 +27,7 @@ export interface Package {
   readonly sha256: string;
 }
 
-const NAME = /^(wadi|wadi-worker)-(.+)-linux-(amd64|arm64)\.tar\.zst$/;
+const NAME = /^(wadi-worker|wadi)-(.+)-linux-(amd64|arm64)\.tar\.zst$/;
 
 /** The packages of `release` in `folder`. Throws `invalid-usage` if one is missing, `checksum-mismatch` if one is not what was made. */
 export async function findPackages(folder: string, release: string): Promise<readonly Package[]> {

@@ -49,6 +49,8 @@ export async function uploadPackages(bucket: Bucket, packages: readonly Package[
   const client = new sdk.S3Client({
     region,
     maxAttempts: ATTEMPTS,
+    // It says on the console that a stream cannot be sent again: `put` makes another one.
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
     requestHandler: { connectionTimeout: 5_000, socketTimeout: 120_000 },
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
@@ -64,6 +66,10 @@ export async function uploadPackages(bucket: Bucket, packages: readonly Package[
   } finally {
     client.destroy();
   }
+}
+
+function silent(): void {
+  // What matters is thrown.
 }
 
 /** Where a package lies in the bucket. */
