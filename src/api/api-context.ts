@@ -9,6 +9,7 @@ import type { Database } from "../db/connection.ts";
 import type { ConnectorSpec } from "../program/connector-spec.ts";
 import type { ProgramCache } from "./pipeline-graph.ts";
 import type { PlannerPool } from "./planner-pool.ts";
+import type { PrometheusMetrics } from "./prometheus-metrics.ts";
 
 /** Shared by all requests. */
 export interface ApiContext {
@@ -22,6 +23,8 @@ export interface ApiContext {
   readonly connectors: readonly ConnectorSpec[];
   /** Looks API keys up again from now on, because one was deleted. */
   readonly forgetKeys: () => void;
+  /** Undefined: none is set up. */
+  readonly prometheus: PrometheusMetrics | undefined;
   /** Version of this build. */
   readonly release: string;
 }

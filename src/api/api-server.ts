@@ -20,6 +20,7 @@ import { ApiMetrics } from "./api-metrics.ts";
 import { answerOf } from "./http-error.ts";
 import { ProgramCache } from "./pipeline-graph.ts";
 import { PlannerPool } from "./planner-pool.ts";
+import { prometheusMetrics } from "./prometheus-metrics.ts";
 import { makeRequestHandler } from "./request-handler.ts";
 import { allRoutes } from "./routes/routes.ts";
 import { securityHeaders, serveFiles } from "./static-files.ts";
@@ -112,6 +113,7 @@ export class ApiServer implements Service {
       programs: new ProgramCache(),
       connectors,
       forgetKeys: () => access.forget(),
+      prometheus: prometheusMetrics(settings, clock, logger),
     };
     const app = new Koa();
     app.on("error", (error: unknown) => logger.debug("connection failed", { error }));

@@ -3,7 +3,7 @@
  * stays behind. Jobs are told apart by their labels; previews are left out, except among those that wait for slots.
  */
 import { Gauge, type Registry } from "prom-client";
-import type { Job } from "../job/job.ts";
+import type { Job, JobState } from "../job/job.ts";
 
 /** Which job a value is of. */
 export interface JobLabels {
@@ -25,22 +25,30 @@ export interface SampledJob {
   readonly commitAgeMs: number | undefined;
 }
 
-/** Slots that wait for capacity, with the runs they are of. */
-export interface WaitingSlots {
-  readonly runs: number;
-  readonly slots: number;
+/** What runs have of the outside system's capacity, and what they lack. */
+export interface SlotDemand {
+  /** Runs that have not got all of their slots. */
+  readonly runsWaiting: number;
+  /** Slots of those runs, whether they are kept back here or wait in the outside system. */
+  readonly slotsWaiting: number;
+  /** Slots of all other runs that there are or that are about to start, prepared ones left out. */
+  readonly slotsUsed: number;
 }
 
-/** Whether kept back here or waiting in the outside system: slots of all runs that have not got all of theirs. */
-export function waitingSlots(jobs: Iterable<Job>): WaitingSlots {
-  let runs = 0;
-  let slots = 0;
-  for (const { context, parallelism, desired } of jobs) {
-    if (context.waiting?.for !== "slots") continue;
-    runs += 1;
-    slots += parallelism ?? desired.parallelism;
+/** States of jobs without a run. */
+const AT_REST: ReadonlySet<JobState> = new Set<JobState>(["created", "stopped", "finished", "failed"]);
+
+/** Of all jobs. */
+export function slotDemand(jobs: Iterable<Job>): SlotDemand {
+  let [runsWaiting, slotsWaiting, slotsUsed] = [0, 0, 0];
+  for (const { state, context, parallelism, desired } of jobs) {
+    const slots = parallelism ?? desired.parallelism;
+    if (context.waiting?.for === "slots") {
+      runsWaiting += 1;
+      slotsWaiting += slots;
+    } else if (context.live || !AT_REST.has(state)) slotsUsed += slots;
   }
-  return { runs, slots };
+  return { runsWaiting, slotsWaiting, slotsUsed };
 }
 
 /** See the file's comment. */
@@ -52,6 +60,7 @@ export class JobGauges {
   readonly #commitAge: Gauge;
   readonly #commitTimeout: Gauge;
   readonly #slotsWaiting: Gauge;
+  readonly #slotsUsed: Gauge;
   readonly #runsWaiting: Gauge;
 
   constructor(registry: Registry) {
@@ -72,15 +81,17 @@ export class JobGauges {
     );
     this.#commitTimeout = gauge("wadi_controller_sink_commit_timeout_seconds", "time after which an epoch is given up", []);
     this.#slotsWaiting = gauge("wadi_scheduler_slots_waiting", "slots of runs that wait for capacity", []);
+    this.#slotsUsed = gauge("wadi_scheduler_slots_used", "slots of runs that have them or are about to start", []);
     this.#runsWaiting = gauge("wadi_scheduler_runs_waiting", "runs that wait for capacity", []);
   }
 
   /** All jobs as they are now; `commitTimeoutMs` of all of them. */
   set(jobs: readonly SampledJob[], commitTimeoutMs: number): void {
     this.reset();
-    const waiting = waitingSlots(jobs.map(({ job }) => job));
-    this.#slotsWaiting.set(waiting.slots);
-    this.#runsWaiting.set(waiting.runs);
+    const demand = slotDemand(jobs.map(({ job }) => job));
+    this.#slotsWaiting.set(demand.slotsWaiting);
+    this.#slotsUsed.set(demand.slotsUsed);
+    this.#runsWaiting.set(demand.runsWaiting);
     this.#commitTimeout.set(commitTimeoutMs / 1000);
     for (const sampled of jobs) if (!sampled.job.preview) this.#setJob(sampled);
   }
@@ -98,6 +109,7 @@ export class JobGauges {
   reset(): void {
     for (const gauge of [this.#info, this.#state, this.#interval, this.#lastDuration, this.#commitAge]) gauge.reset();
     this.#slotsWaiting.set(0);
+    this.#slotsUsed.set(0);
     this.#runsWaiting.set(0);
   }
 }

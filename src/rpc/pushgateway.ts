@@ -5,6 +5,7 @@
  */
 import fetch, { type RequestInit, type Response } from "node-fetch";
 import { externalError, toAppError, userError } from "../core/errors.ts";
+import { httpAddress, withoutPassword } from "./http-credentials.ts";
 
 /** Whose metrics a group holds. */
 export interface PushGroup {
@@ -38,14 +39,12 @@ export class Pushgateway {
 
   /** `url` may contain a path, and user and password; throws `invalid-config` if it is none. `timeoutMs` is of one call. */
   constructor(url: string, timeoutMs: number) {
-    const parsed = URL.canParse(url) ? new URL(url) : undefined;
-    if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+    const address = httpAddress(url);
+    if (address === undefined) {
       throw userError("invalid-config", `metrics.pushgateway is not the URL of a Pushgateway: "${withoutPassword(url)}"`);
     }
-    this.#authorization = authorizationOf(parsed);
-    parsed.username = "";
-    parsed.password = "";
-    this.#base = parsed.href.replace(/\/+$/, "");
+    this.#base = address.url;
+    this.#authorization = address.authorization;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -112,14 +111,4 @@ export function parseGroups(text: string): readonly PushedGroup[] {
 function pathOf({ job, run, worker }: PushGroup): string {
   const part = encodeURIComponent;
   return `/metrics/job/${part(job)}/run/${part(run)}/worker/${part(worker)}`;
-}
-
-function authorizationOf({ username, password }: URL): string | undefined {
-  if (username === "" && password === "") return undefined;
-  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
-}
-
-/** For messages. */
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//");
 }

@@ -31,17 +31,17 @@ export async function startPushgateway(): Promise<MonitoringServer> {
   return start("prometheus-pushgateway", [`--web.listen-address=127.0.0.1:${on}`], `http://127.0.0.1:${on}`);
 }
 
-/** Starts a Prometheus with `config` (YAML) and other files beside it, by name; `more`: arguments besides. */
+/** Starts a Prometheus with `config` (YAML) and other files beside it, by name; on `port`, or a free one. */
 export async function startPrometheus(
   config: string,
   files: Readonly<Record<string, string>> = {},
-  more: readonly string[] = [],
+  port?: number,
 ): Promise<MonitoringServer> {
   const folder = temporaryFolder("prometheus");
   for (const [name, text] of Object.entries({ ...files, "prometheus.yml": config })) writeFileSync(join(folder, name), text);
-  const [port = 0] = await freePorts(1);
-  const listen = [`--web.listen-address=127.0.0.1:${port}`, `--config.file=${join(folder, "prometheus.yml")}`];
-  return start("prometheus", [...listen, `--storage.tsdb.path=${join(folder, "data")}`, ...more], `http://127.0.0.1:${port}`, more);
+  const on = port ?? (await freePorts(1))[0] ?? 0;
+  const args = [`--web.listen-address=127.0.0.1:${on}`, `--config.file=${join(folder, "prometheus.yml")}`];
+  return start("prometheus", [...args, `--storage.tsdb.path=${join(folder, "data")}`], `http://127.0.0.1:${on}`);
 }
 
 /** Values of an instant query by Prometheus at `url`, with their labels. */
@@ -60,7 +60,7 @@ export function promtool(...args: readonly string[]): { readonly ok: boolean; re
   return { ok: status === 0, output: `${stdout}${stderr}` };
 }
 
-async function start(program: string, args: readonly string[], url: string, more: readonly string[] = []): Promise<MonitoringServer> {
+async function start(program: string, args: readonly string[], url: string): Promise<MonitoringServer> {
   const child = spawn(program, [...args], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => {
@@ -68,14 +68,13 @@ async function start(program: string, args: readonly string[], url: string, more
   });
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
-  const protectedToo = more.some((argument) => argument.startsWith("--web.config.file"));
   const ready = async (): Promise<true | undefined> => {
     if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`);
     const status = await fetch(`${url}/-/ready`).then(
       (answer) => answer.status,
       () => 0,
     );
-    return status === 200 || (protectedToo && status === 401) ? true : undefined;
+    return status === 200 ? true : undefined;
   };
   await eventually(`${program} answers`, ready, START_LIMIT_MS);
   return { url, stop: () => stop(child, kill) };

@@ -20,8 +20,9 @@ import {
   jobLogShape,
   logPost,
   logShape,
+  metricsQuery,
   operatorCheckpointShape,
-  operatorMetricsShape,
+  operatorMetricsListShape,
   outputShape,
   workerShape,
 } from "../schema/job-shapes.ts";
@@ -42,7 +43,8 @@ const JOBS_MAX = 10_000;
 const CHECKPOINTS_MAX = 500;
 const WORKERS_MAX = 1_000;
 /** Arroyo's graphs show five minutes. */
-const METRICS_WITHIN_MS = 300_000;
+const METRICS_MINUTES = 5;
+const MINUTE_MS = 60_000;
 /** A sample that is older says nothing of now. */
 const RECENT_MS = 30_000;
 const LOG_KEPT_MS = 600_000;
@@ -175,14 +177,18 @@ const metricsRoute = route({
   path: "/pipelines/{id}/jobs/{job_id}/operator_metric_groups",
   operation: "getMetrics",
   tag: "jobs",
-  summary: "Get the measurements of the last five minutes",
+  summary: "Get the measurements of the newest run: of Prometheus where it is set up, else of the last five minutes",
   role: "viewer",
   params: jobParams,
-  answer: list(operatorMetricsShape),
+  query: metricsQuery,
+  answer: operatorMetricsListShape,
   refusals: [404],
-  async handle({ api, params }) {
-    await requireJob(api, params);
-    return { data: viewMetrics(await readMetricSamples(api.db, params.job_id, METRICS_WITHIN_MS)) };
+  async handle({ api, params, query }) {
+    const { job } = await requireJob(api, params);
+    const { groups, note } = (await api.prometheus?.metricGroups(job, query.minutes ?? METRICS_MINUTES)) ?? {};
+    if (groups !== undefined) return { data: groups, source: "prometheus" as const, note: null };
+    const samples = await readMetricSamples(api.db, params.job_id, METRICS_MINUTES * MINUTE_MS);
+    return { data: viewMetrics(samples), source: "built-in" as const, note: note ?? null };
   },
 });
 

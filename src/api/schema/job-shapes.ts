@@ -110,6 +110,24 @@ export const operatorMetricsShape = z
   })
   .meta({ id: "OperatorMetricGroup" });
 
+/** Query of the measurements. */
+export const metricsQuery = z.object({
+  minutes: z
+    .string()
+    .regex(/^\d{1,4}$/, "must be an integer from 1 to 1440")
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= 1_440, "must be an integer from 1 to 1440")
+    .optional()
+    .meta({ description: "how far back, 5 by default; more than 5 only with Prometheus" }),
+});
+
+/** Measurements and where they are from. */
+export const operatorMetricsListShape = z.object({
+  data: z.array(operatorMetricsShape),
+  source: z.enum(["prometheus", "built-in"]).meta({ description: "built-in: the last five minutes, as the controller keeps them" }),
+  note: z.string().nullable().meta({ description: "why Prometheus, which is set up, was not what answered" }),
+});
+
 /** A worker as scheduler and worker say. */
 export const workerShape = z
   .object({
