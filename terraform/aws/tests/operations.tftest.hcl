@@ -14,9 +14,22 @@ run "installed" {
     condition     = output.cluster.nomad.version == var.nomad.version
     error_message = "the pinned version is the cluster's"
   }
+  assert {
+    condition     = toset(keys(module.drain.hooks)) == toset(["servers", "clients-default", "clients-workers"])
+    error_message = "each group needs a hook"
+  }
+  assert {
+    condition     = terraform_data.images.output.arm64 == "ami-0123456789abcdef0" && terraform_data.images.triggers_replace[0] == 1
+    error_message = "instances must keep the image of the first apply"
+  }
+  assert {
+    condition     = alltrue([for command in ["shell_on_a_server", "renew_certificates", "rotate_gossip", "rotate_root_key", "save_snapshot"] : length(output.operations[command]) > 0])
+    error_message = "each operation needs its command"
+  }
 }
 
 run "rotations_leave_the_cluster_as_it_is" {
+  command = plan
   variables {
     certificates       = { generations = [1, 2], issuing = 2 }
     gossip_key_version = 2
@@ -28,6 +41,7 @@ run "rotations_leave_the_cluster_as_it_is" {
 }
 
 run "an_upgrade_changes_the_version_alone" {
+  command = plan
   variables {
     nomad = {
       version = "1.11.3"
@@ -40,27 +54,5 @@ run "an_upgrade_changes_the_version_alone" {
   assert {
     condition     = output.cluster == merge(run.installed.cluster, { nomad = merge(run.installed.cluster.nomad, { version = "1.11.3" }) })
     error_message = "an upgrade must keep every address, secret and bucket"
-  }
-}
-
-run "every_group_asks_before_it_ends_an_instance" {
-  assert {
-    condition     = toset(keys(module.drain.hooks)) == toset(["servers", "clients-default", "clients-workers"])
-    error_message = "each group needs a hook"
-  }
-}
-
-run "the_image_stays_until_its_generation_is_raised" {
-  command = plan
-  assert {
-    condition     = terraform_data.images.output.arm64 == "ami-0123456789abcdef0" && terraform_data.images.triggers_replace[0] == 1
-    error_message = "instances must keep the image of the first apply"
-  }
-}
-
-run "operators_find_their_commands" {
-  assert {
-    condition     = alltrue([for command in ["shell_on_a_server", "renew_certificates", "rotate_gossip", "rotate_root_key", "save_snapshot"] : length(output.operations[command]) > 0])
-    error_message = "each operation needs its command"
   }
 }

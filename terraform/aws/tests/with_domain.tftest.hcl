@@ -10,7 +10,7 @@ variables {
   domain        = { name = "wadi.example.com", zone_id = "Z0123456789" }
 }
 
-run "addresses_are_of_the_domain" {
+run "only_discovery_is_public_and_tasks_have_identities" {
   assert {
     condition     = output.cluster.nomad.address == "https://nomad.wadi.example.com" && output.cluster.load_balancer.url == "https://wadi.example.com"
     error_message = "UI and Nomad must be under the domain"
@@ -23,9 +23,6 @@ run "addresses_are_of_the_domain" {
     condition     = output.cluster.load_balancer.port == 5115 && output.cluster.load_balancer.target_group_arn != null
     error_message = "the API has a static port behind the load balancer"
   }
-}
-
-run "tasks_have_identities" {
   assert {
     condition     = output.cluster.identity.mode == "oidc" && output.cluster.identity.issuer == "https://oidc.wadi.example.com" && output.cluster.identity.audience == "sts.amazonaws.com"
     error_message = "the issuer must be under the domain"
@@ -34,9 +31,6 @@ run "tasks_have_identities" {
     condition     = alltrue([for arn in values(output.cluster.identity.roles) : startswith(arn, "arn:aws:iam::")]) && output.cluster.identity.gives_up == null
     error_message = "each kind of task needs a role"
   }
-}
-
-run "only_discovery_is_public" {
   assert {
     condition     = toset(module.load_balancer[0].public_paths) == toset(["/.well-known/openid-configuration", "/.well-known/jwks.json"])
     error_message = "the public may read the discovery documents and nothing else"
@@ -48,8 +42,9 @@ run "only_discovery_is_public" {
 }
 
 run "a_second_apply_changes_nothing" {
+  command = plan
   assert {
-    condition     = output.cluster == run.addresses_are_of_the_domain.cluster
+    condition     = output.cluster == run.only_discovery_is_public_and_tasks_have_identities.cluster
     error_message = "the second apply gave another cluster"
   }
 }

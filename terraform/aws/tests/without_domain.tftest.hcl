@@ -26,9 +26,6 @@ run "everything_has_a_place" {
     condition     = toset(keys(output.cluster.autoscaling_groups)) == toset(["default", "workers"]) && output.cluster.nomad.node_pools == tolist(["default", "workers"])
     error_message = "each pool is a node pool with a group"
   }
-}
-
-run "it_is_reached_by_a_tunnel_alone" {
   assert {
     condition     = length(module.load_balancer) == 0 && output.cluster.load_balancer.url == null
     error_message = "without a domain there must be no load balancer"
@@ -41,9 +38,6 @@ run "it_is_reached_by_a_tunnel_alone" {
     condition     = output.cluster.nomad.ca_parameter == "/wadi/nomad/ca"
     error_message = "the private authority must be found"
   }
-}
-
-run "it_says_what_the_instance_profile_gives_up" {
   assert {
     condition     = output.cluster.identity.mode == "instance-profile" && output.cluster.identity.issuer == null && alltrue([for arn in values(output.cluster.identity.roles) : arn == null])
     error_message = "without an issuer tasks have no roles of their own"
@@ -55,9 +49,7 @@ run "it_says_what_the_instance_profile_gives_up" {
 }
 
 run "a_second_apply_changes_nothing" {
-  variables {
-    region = "eu-central-1"
-  }
+  command = plan
   assert {
     condition     = output.cluster == run.everything_has_a_place.cluster
     error_message = "the second apply gave another cluster"

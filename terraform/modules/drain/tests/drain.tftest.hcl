@@ -12,7 +12,6 @@ variables {
 }
 
 run "every_group_asks_before_it_ends_an_instance" {
-  command = plan
   assert {
     condition     = alltrue([for hook in aws_autoscaling_lifecycle_hook.terminating : hook.lifecycle_transition == "autoscaling:EC2_INSTANCE_TERMINATING" && hook.name == output.environment.WADI_DRAIN_HOOK]) && length(aws_autoscaling_lifecycle_hook.terminating) == 2
     error_message = "each group needs the hook that instances complete"
@@ -21,10 +20,6 @@ run "every_group_asks_before_it_ends_an_instance" {
     condition     = alltrue([for hook in aws_autoscaling_lifecycle_hook.terminating : hook.heartbeat_timeout >= 120 && hook.default_result == "CONTINUE"])
     error_message = "a lost instance is given up after a while, a living one beats every 30 seconds"
   }
-}
-
-run "an_instance_lets_go_of_its_own_kind" {
-  command = plan
   assert {
     condition     = jsondecode(aws_iam_role_policy.lifecycle["client"].policy).Statement[0].Resource == ["arn:workers"] && jsondecode(aws_iam_role_policy.lifecycle["server"].policy).Statement[0].Resource == ["arn:servers"]
     error_message = "clients must not complete for servers"

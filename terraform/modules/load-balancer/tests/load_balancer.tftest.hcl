@@ -13,16 +13,11 @@ variables {
   clients       = { security_group_id = "sg-clients", group_name = "wadi-clients-default" }
 }
 
-run "what_has_no_rule_is_not_found" {
-  command = plan
+run "discovery_is_for_everybody_the_rest_for_the_allowed" {
   assert {
     condition     = aws_lb_listener.https.default_action[0].fixed_response[0].status_code == "404" && aws_lb_listener.https.port == 443 && aws_lb_listener.https.protocol == "HTTPS"
     error_message = "the default must forward nothing"
   }
-}
-
-run "everybody_reads_two_documents" {
-  command = plan
   assert {
     condition     = flatten([for condition in aws_lb_listener_rule.discovery.condition : [for header in condition.host_header : tolist(header.values)]]) == ["oidc.wadi.example.com"]
     error_message = "discovery is at a host of its own"
@@ -35,10 +30,6 @@ run "everybody_reads_two_documents" {
     condition     = toset(flatten([for condition in aws_lb_listener_rule.discovery.condition : [for method in condition.http_request_method : tolist(method.values)]])) == toset(["GET"])
     error_message = "the public may only read"
   }
-}
-
-run "every_private_rule_names_host_and_addresses" {
-  command = plan
   assert {
     condition = length(aws_lb_listener_rule.private) == 4 && alltrue([
       for rule in aws_lb_listener_rule.private :
@@ -51,9 +42,6 @@ run "every_private_rule_names_host_and_addresses" {
     condition     = alltrue([for host in ["ui", "nomad"] : toset(output.allowed[host]) == toset(var.allowed_cidrs)])
     error_message = "no address may be lost between the rules"
   }
-}
-
-run "targets_are_reached_from_the_load_balancer_alone" {
   assert {
     condition     = aws_vpc_security_group_ingress_rule.servers.referenced_security_group_id == aws_security_group.this.id && aws_vpc_security_group_ingress_rule.clients.referenced_security_group_id == aws_security_group.this.id
     error_message = "targets take connections by the load balancer's group"
@@ -62,10 +50,6 @@ run "targets_are_reached_from_the_load_balancer_alone" {
     condition     = aws_lb_target_group.nomad.protocol == "HTTPS" && aws_lb_target_group.ui.port == 5115 && aws_lb_target_group.ui.health_check[0].path == "/api/v1/ping"
     error_message = "Nomad is reached with TLS, the API at its static port"
   }
-}
-
-run "destroy_refuses_it" {
-  command = plan
   assert {
     condition     = aws_lb.this.enable_deletion_protection && aws_lb.this.drop_invalid_header_fields
     error_message = "the load balancer must be protected"

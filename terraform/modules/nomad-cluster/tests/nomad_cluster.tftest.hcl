@@ -39,7 +39,7 @@ variables {
   }
 }
 
-run "installed" {
+run "instances_are_born_safe" {
   assert {
     condition     = aws_autoscaling_group.servers.min_size == 3 && aws_autoscaling_group.servers.desired_capacity == 3 && length(aws_autoscaling_group.servers.vpc_zone_identifier) == 3
     error_message = "three servers in three zones are the default"
@@ -48,9 +48,6 @@ run "installed" {
     condition     = alltrue([for bytes in values(output.user_data_bytes) : bytes <= 16384])
     error_message = "AWS takes 16 KiB of user data"
   }
-}
-
-run "no_secret_goes_through_terraform" {
   assert {
     condition     = alltrue([for version in [aws_secretsmanager_secret_version.gossip, aws_secretsmanager_secret_version.token] : version.secret_string == null || version.secret_string == ""])
     error_message = "secrets must be written by write-only arguments"
@@ -59,9 +56,6 @@ run "no_secret_goes_through_terraform" {
     condition     = !can(regex("encrypt *=|BEGIN|secret_id", join("", concat([output.configuration.server], values(output.configuration.clients)))))
     error_message = "configurations must hold neither keys nor tokens"
   }
-}
-
-run "instances_demand_imdsv2_and_encrypt_their_disks" {
   assert {
     condition = alltrue([
       for template in concat([aws_launch_template.servers], values(aws_launch_template.clients)) :
@@ -69,9 +63,6 @@ run "instances_demand_imdsv2_and_encrypt_their_disks" {
     ])
     error_message = "IMDSv2, encrypted disks and no SSH key are for every instance"
   }
-}
-
-run "roles_reach_each_other_and_nobody_else_does" {
   assert {
     condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.flow : rule.cidr_ipv4 == null && rule.cidr_ipv6 == null && contains(["sg-servers", "sg-clients"], rule.referenced_security_group_id)])
     error_message = "instances are reached by role, never by address"
@@ -80,9 +71,6 @@ run "roles_reach_each_other_and_nobody_else_does" {
     condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.flow : !(rule.from_port <= 22 && rule.to_port >= 22)])
     error_message = "there is no SSH"
   }
-}
-
-run "clients_may_read_packages_and_little_else" {
   assert {
     condition     = !anytrue(flatten([for statement in output.configuration.permissions.clients : [for action in statement.Action : can(regex("Put|Delete|Create|\\*", action))]]))
     error_message = "clients change nothing in AWS"
@@ -91,9 +79,6 @@ run "clients_may_read_packages_and_little_else" {
     condition     = !anytrue(flatten([for statement in output.configuration.permissions.clients : [for resource in statement.Resource : resource == aws_secretsmanager_secret.token.arn || resource == aws_secretsmanager_secret.gossip.arn] if statement.Sid == "ReadSecrets"]))
     error_message = "clients must not read the management token or the gossip's key"
   }
-}
-
-run "servers_are_configured_safely" {
   assert {
     condition = alltrue([for line in ["verify_server_hostname = true", "bootstrap_expect = 3", "retry_join = [\"provider=aws region=eu-central-1 addr_type=private_v4 tag_key=wadi-servers tag_value=wadi\"]", "leave_on_interrupt = true"] :
     strcontains(output.configuration.server, line)]) && can(regex("acl \\{\n  enabled = true", output.configuration.server))
@@ -103,9 +88,6 @@ run "servers_are_configured_safely" {
     condition     = !strcontains(output.configuration.server, "oidc_issuer")
     error_message = "without a domain there is no issuer"
   }
-}
-
-run "clients_are_configured_safely" {
   assert {
     condition     = alltrue([for pool, text in output.configuration.clients : strcontains(text, "node_pool  = \"${pool}\"") && strcontains(text, "verify_server_hostname = true") && can(regex("raw_exec\" \\{\n  config \\{\n    enabled = false", text)) && strcontains(text, "allow_privileged = false")])
     error_message = "each pool is a node pool, and its tasks have no rights over the machine"
@@ -114,9 +96,6 @@ run "clients_are_configured_safely" {
     condition     = alltrue([for text in values(output.configuration.clients) : strcontains(text, "leave_on_terminate = true") && strcontains(text, "deadline           = \"1800s\"")])
     error_message = "a client that is told to stop must drain itself"
   }
-}
-
-run "spot_pools_are_replaced_before_they_go" {
   assert {
     condition     = aws_autoscaling_group.clients["workers"].capacity_rebalance && aws_autoscaling_group.clients["workers"].mixed_instances_policy[0].instances_distribution[0].on_demand_percentage_above_base_capacity == 0 && !aws_autoscaling_group.clients["default"].capacity_rebalance
     error_message = "spot is for the pools that say so"

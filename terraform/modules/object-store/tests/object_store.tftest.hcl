@@ -13,7 +13,7 @@ variables {
   artifact_reader_arns = ["arn:aws:iam::123456789012:role/wadi-clients"]
 }
 
-run "nothing_is_public" {
+run "buckets_are_private_and_clean_up_after_themselves" {
   assert {
     condition     = alltrue([for block in aws_s3_bucket_public_access_block.this : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets]) && length(aws_s3_bucket_public_access_block.this) == 3
     error_message = "public access must be blocked on every bucket"
@@ -26,18 +26,12 @@ run "nothing_is_public" {
     ])
     error_message = "every bucket must refuse what is not TLS"
   }
-}
-
-run "only_clients_read_artifacts" {
   assert {
     condition = one([
       for statement in jsondecode(aws_s3_bucket_policy.this["artifacts"].policy).Statement : statement if statement.Sid == "OnlyClientsRead"
     ]).Condition.ArnNotEquals["aws:PrincipalArn"] == ["arn:aws:iam::123456789012:role/wadi-clients"]
     error_message = "whoever is not a client must not read packages"
   }
-}
-
-run "deleted_checkpoints_are_gone_after_a_day" {
   assert {
     condition     = alltrue([for bucket in ["checkpoints", "artifacts"] : aws_s3_bucket_lifecycle_configuration.this[bucket].rule[0].noncurrent_version_expiration[0].noncurrent_days == 1])
     error_message = "old versions must expire after a day"
@@ -50,9 +44,6 @@ run "deleted_checkpoints_are_gone_after_a_day" {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this["checkpoints"].rule) == 2 && length(aws_s3_bucket_lifecycle_configuration.this["backups"].rule) == 3
     error_message = "only backups expire by age"
   }
-}
-
-run "destroy_refuses_a_bucket_that_holds_something" {
   assert {
     condition     = alltrue([for bucket in aws_s3_bucket.this : bucket.force_destroy == false])
     error_message = "no bucket may be emptied by destroy"

@@ -16,7 +16,7 @@ variables {
   kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/0"
 }
 
-run "terraform_never_sees_the_password" {
+run "the_database_keeps_its_password_and_itself" {
   assert {
     condition     = aws_db_instance.this.manage_master_user_password && aws_db_instance.this.password == null && startswith(output.secret_arn, "arn:aws:secretsmanager:")
     error_message = "RDS must keep the password"
@@ -25,9 +25,6 @@ run "terraform_never_sees_the_password" {
     condition     = aws_secretsmanager_secret_rotation.password.rotation_rules[0].automatically_after_days == 365
     error_message = "the password must not change every week"
   }
-}
-
-run "only_clients_reach_it_and_with_tls" {
   assert {
     condition     = aws_db_instance.this.publicly_accessible == false && aws_vpc_security_group_ingress_rule.clients.referenced_security_group_id == "sg-clients" && aws_vpc_security_group_ingress_rule.clients.cidr_ipv4 == null
     error_message = "the port is for clients of Nomad"
@@ -36,16 +33,10 @@ run "only_clients_reach_it_and_with_tls" {
     condition     = one([for parameter in aws_db_parameter_group.this.parameter : parameter.value if parameter.name == "rds.force_ssl"]) == "1"
     error_message = "connections without TLS must be refused"
   }
-}
-
-run "destroy_is_refused_and_leaves_a_snapshot" {
   assert {
     condition     = aws_db_instance.this.deletion_protection && aws_db_instance.this.skip_final_snapshot == false && aws_db_instance.this.delete_automated_backups == false
     error_message = "the database must be protected and leave a snapshot"
   }
-}
-
-run "it_survives_a_zone_and_can_go_back_in_time" {
   assert {
     condition     = aws_db_instance.this.multi_az && aws_db_instance.this.backup_retention_period == 14 && aws_db_instance.this.storage_encrypted
     error_message = "standby, backups and encryption are the default"
