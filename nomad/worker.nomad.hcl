@@ -18,18 +18,30 @@ variable "workers" {
   type        = number
   description = "Workers of the run: Wadi sets it."
   default     = 1
+  validation {
+    condition     = var.workers >= 1
+    error_message = "There must be at least one worker."
+  }
 }
 
 variable "memory" {
   type        = number
   description = "MiB that a worker needs: Wadi sets it."
   default     = 1024
+  validation {
+    condition     = var.memory >= 10
+    error_message = "MB must be at least 10."
+  }
 }
 
 variable "cpu" {
   type        = number
   description = "MHz that a worker needs: Wadi sets it."
   default     = 1000
+  validation {
+    condition     = var.cpu >= 1
+    error_message = "MHz must be positive."
+  }
 }
 
 variable "command" {
@@ -64,7 +76,7 @@ job "worker" {
 
     # Workers of one run on as many machines as there are.
     spread {
-      attribute = "${node.unique.id}"
+      attribute = node.unique.id
       weight    = 50
     }
 

@@ -213,7 +213,7 @@ locals {
   agent   = "{{ env \"attr.unique.network.ip-address\" }}:4646"
   servers = length(var.nomad_servers) == 0 ? [local.agent] : var.nomad_servers
   ca      = var.nomad_ca_file == "" ? "{}" : "{ca_file: ${jsonencode(var.nomad_ca_file)}}"
-  token   = "{credentials_file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token}"
+  token   = "{type: Bearer, credentials_file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token}"
   # Services that are scraped by their own tags; workers only where Nomad is asked for them.
   wanted = var.workers_from == "nomad" ? "or (.Tags | contains \"metrics\") (eq .Name \"wadi-pushgateway\")" : "or (and (.Tags | contains \"metrics\") (ne .Name \"wadi-worker\")) (eq .Name \"wadi-pushgateway\")"
 }
@@ -353,7 +353,7 @@ job "wadi-prometheus" {
                 {{ range nomadService "wadi-api" -}}
                 - url: http://{{ .Address }}:{{ .Port }}/api/v1/metrics/targets
                   refresh_interval: ${var.scrape_interval}
-                  authorization: {credentials_file: {{ env "NOMAD_SECRETS_DIR" }}/api-token}
+                  authorization: {type: Bearer, credentials_file: {{ env "NOMAD_SECRETS_DIR" }}/api-token}
                 {{ end }}
             %{endif}
             - job_name: nomad
