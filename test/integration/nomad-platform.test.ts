@@ -89,6 +89,8 @@ class Platform {
       "api.port=0",
       "prometheus.port=0",
       "prometheus.scrape_interval=1s",
+      "settings.metrics.push-interval=2s",
+      "settings.metrics.push-linger=3s",
       `prometheus.nomad_servers=${new URL(this.nomad).host}`,
     ];
     return ["--local", "--data-dir", join(this.folder, "data"), ...sets.flatMap((one) => ["--set", one])];
