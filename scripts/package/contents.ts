@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { nodeFileTrace } from "@vercel/nft";
-import { ROOT, runProgram } from "../process.ts";
+import { listFiles, ROOT, runProgram } from "../process.ts";
 import type { Architecture } from "./node-binary.ts";
 
 /** What can be packaged. */
@@ -18,6 +18,8 @@ export type PackageName = (typeof PACKAGES)[number];
 const WORKER_ENTRIES = ["cli/worker-main.js", "worker/slot-thread.js", "worker/main.js", "connectors/registry.js"];
 /** Sources of generated modules: for the compiler, which the worker does not have. */
 const NOT_FOR_WORKERS = /^dist\/(?:runtime|ui)\//;
+/** What `wadi deploy` submits; not the pack, which is made from the same files. */
+const JOB_FILES = [".nomad.hcl", ".policy.hcl", ".rules.yml", ".json"];
 const FLAGS = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 
 /** Copies the files of `name` into `folder`; the dependencies' folders within it. Throws if npm cannot install them. */
@@ -25,6 +27,7 @@ export async function copyContents(name: PackageName, architecture: Architecture
   writeManifest(folder);
   if (name === "wadi-worker") return copyTraced(folder);
   cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+  for (const file of JOB_FILES.flatMap((suffix) => listFiles("nomad", suffix))) copyFile(file, folder);
   cpSync(join(ROOT, "package-lock.json"), join(folder, "package-lock.json"));
   cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
   const installed = await runProgram("npm", ["ci", ...FLAGS, "--os=linux", "--libc=glibc", `--cpu=${architecture}`], folder);
@@ -32,13 +35,15 @@ export async function copyContents(name: PackageName, architecture: Architecture
   writeManifest(folder);
 }
 
+function copyFile(file: string, folder: string): void {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  cpSync(join(ROOT, file), join(folder, file), { dereference: true });
+}
+
 async function copyTraced(folder: string): Promise<void> {
   const entries = WORKER_ENTRIES.map((entry) => join(ROOT, "dist", entry));
   const { fileList } = await nodeFileTrace(entries, { base: ROOT, processCwd: ROOT });
-  for (const file of [...fileList].filter((path) => !NOT_FOR_WORKERS.test(path))) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(folder, file), { dereference: true });
-  }
+  for (const file of [...fileList].filter((path) => !NOT_FOR_WORKERS.test(path))) copyFile(file, folder);
 }
 
 /** What is left of package.json: nobody builds or installs in a package. */

@@ -1,5 +1,5 @@
 /**
- * The Node that packages carry: the LTS line of the day, from the npm registry by exact version and checksum, kept in the user's cache. Machines
+ * The Node that packages carry: an LTS line, from the npm registry by exact version and checksum, kept in the user's cache. Machines
  * that run a package need no Node of their own, and all of them run the same one.
  */
 import { createHash } from "node:crypto";
@@ -15,11 +15,15 @@ export const ARCHITECTURES = ["x64", "arm64"] as const;
 /** See `ARCHITECTURES`. */
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** Raising it: the new version and what `npm view node-linux-<arch>@<version> dist.integrity` prints for each. */
-export const NODE_VERSION = "26.10.0";
+/**
+ * The newest of the LTS lines whose binaries run where nothing is installed: from 25 on they need libatomic, which minimal images of Debian,
+ * Ubuntu and Amazon Linux lack (https://github.com/nodejs/node/issues/60790). Raising it: the new version and what
+ * `npm view node-linux-<arch>@<version> dist.integrity` prints for each.
+ */
+export const NODE_VERSION = "24.21.0";
 const INTEGRITY: Readonly<Record<Architecture, string>> = {
-  x64: "sha512-OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==",
-  arm64: "sha512-idArV/cmqW9M9ODyGlbOIiyxFourDh1mJB0SdKCdMbSZjjef9CLEN3o1/eE4yf+B0+5BD+F74MpTTHiB3XXTBQ==",
+  x64: "sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==",
+  arm64: "sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==",
 };
 
 /** Node as it lies on this machine. */
