@@ -104,6 +104,7 @@ export function viewScheduledWorker(worker: ScheduledWorker, run: SchedulerRunDe
     zone: worker.zone ?? null,
     slots: worker.slots,
     cpu_millis: run.cpuMillisPerSlot === undefined ? null : run.cpuMillisPerSlot * worker.slots,
+    cpu_used_millis: worker.cpuUsedMillis ?? null,
     memory_bytes: worker.memoryBytes ?? null,
     memory_limit_bytes: worker.memoryLimitBytes ?? asked,
     release: worker.release,

@@ -328,7 +328,10 @@ export class Leader {
 
   /** It says something. */
   message(session: WorkerSession, body: WorkerBody): void {
-    if (body.$case === "heartbeat") this.#context.projections.resident(session.register.workerId, Number(body.value.residentBytes));
+    if (body.$case === "heartbeat") {
+      const { residentBytes, cpuUs } = body.value;
+      this.#context.projections.uses(session.register.workerId, Number(residentBytes), Number(cpuUs));
+    }
     this.#jobs.get(session.fence.jobId as JobId)?.effects.message(session, body);
   }
 

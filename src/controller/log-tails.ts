@@ -8,7 +8,7 @@ import { readLastWords } from "../db/scheduler-events.ts";
 import type { LeaderContext } from "./context.ts";
 
 /** Logs that are followed at a time; the others wait until one is let go of. */
-const MOST_TAILS = 32;
+const MOST_TAILS = 64;
 /** Where a log is begun with, bytes before its end. */
 const TAIL_BYTES = 128 << 10;
 /** A line that is longer is passed on in parts. */

@@ -9,7 +9,8 @@ import { type CheckpointRow, type RetiredEpoch, retireCheckpoints, writeCheckpoi
 import type { Database } from "../db/connection.ts";
 import { insertJobEvents, type JobEventRow } from "../db/job-events.ts";
 import { insertMetricSamples, insertPreviewRows, type MetricSampleRow, type PreviewRow } from "../db/output.ts";
-import { deleteWorkers, touchWorkers, type WorkerRow, writeWorkers } from "../db/workers.ts";
+import { deleteWorkers, type HeardWorker, touchWorkers, type WorkerRow, writeWorkers } from "../db/workers.ts";
+import { CpuMeter } from "./cpu-meter.ts";
 import type { Term } from "./term.ts";
 
 /** What projections are written with. */
@@ -36,8 +37,8 @@ export class Projections {
   #checkpoints = new Map<string, CheckpointRow>();
   #workers = new Map<string, WorkerRow>();
   #retired: RetiredEpoch[] = [];
-  /** Workers with their resident memory, bytes. */
-  #heard = new Map<string, number | undefined>();
+  #heard = new Map<string, Omit<HeardWorker, "id">>();
+  readonly #cpu = new CpuMeter();
   #gone: string[] = [];
   #flushing: Promise<void> = Promise.resolve();
 
@@ -63,22 +64,25 @@ export class Projections {
   /** Replaces what is known of a worker. */
   worker(row: WorkerRow): void {
     this.#workers.set(row.id, row);
+    if (row.endedAtMs !== undefined) this.#cpu.forget(row.id);
   }
 
   /** The row was another worker's, or is of no use. */
   workerGone(id: string): void {
     this.#workers.delete(id);
+    this.#cpu.forget(id);
     this.#gone.push(id);
   }
 
   /** A worker has said something. */
   heard(worker: string): void {
-    if (!this.#heard.has(worker)) this.#heard.set(worker, undefined);
+    if (!this.#heard.has(worker)) this.#heard.set(worker, { memoryBytes: undefined, cpuMillis: undefined });
   }
 
-  /** How much memory a worker has, resident, bytes. */
-  resident(worker: string, memoryBytes: number): void {
-    this.#heard.set(worker, memoryBytes);
+  /** What a worker uses: resident memory in bytes, processor time since its start in microseconds (0: it does not tell). */
+  uses(worker: string, memoryBytes: number, cpuUs: number): void {
+    const cpuMillis = this.#cpu.heard(worker, cpuUs, this.#init.nowMs()) ?? this.#heard.get(worker)?.cpuMillis;
+    this.#heard.set(worker, { memoryBytes, cpuMillis });
   }
 
   /** Rows for whoever watches. */
@@ -183,7 +187,7 @@ export class Projections {
         this.#gone.unshift(...ids);
       },
     );
-    const heard = [...this.#heard].map(([id, memoryBytes]) => ({ id, memoryBytes }));
+    const heard = [...this.#heard].map(([id, uses]) => ({ id, ...uses }));
     this.#heard.clear();
     await this.#take(
       "heartbeats",

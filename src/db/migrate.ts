@@ -17,6 +17,7 @@ import { up as createSchedulerView } from "./migrations/0003-create-scheduler-vi
 import { up as createAuthorities } from "./migrations/0004-create-authorities.ts";
 import { up as createSchedulerRecords } from "./migrations/0005-create-scheduler-records.ts";
 import { up as addWorkerBuilds } from "./migrations/0006-add-worker-builds.ts";
+import { up as addWorkerCpu } from "./migrations/0007-add-worker-cpu.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -36,6 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: "0004-create-authorities", up: createAuthorities },
   { version: 5, name: "0005-create-scheduler-records", up: createSchedulerRecords },
   { version: 6, name: "0006-add-worker-builds", up: addWorkerBuilds },
+  { version: 7, name: "0007-add-worker-cpu", up: addWorkerCpu },
 ];
 
 /** What migrating needs from outside. */

@@ -19,6 +19,7 @@ export interface ScheduledWorker {
   readonly exitSignal: string | undefined;
   readonly outOfMemory: boolean;
   readonly memoryBytes: number | undefined;
+  readonly cpuUsedMillis: number | undefined;
   readonly memoryLimitBytes: number | undefined;
   readonly startedUs: number;
   readonly heartbeatUs: number | undefined;
@@ -44,6 +45,7 @@ interface WorkerColumns {
   readonly exit_signal: string | null;
   readonly out_of_memory: boolean;
   readonly memory_bytes: bigint | null;
+  readonly cpu_used_millis: number | null;
   readonly memory_limit_bytes: bigint | null;
   readonly started_us: bigint;
   readonly heartbeat_us: bigint | null;
@@ -61,7 +63,7 @@ export async function listRunWorkers(db: Database, job: string, fence: number, l
   try {
     const { rows } = await db.raw<{ rows: WorkerColumns[] }>(
       `select w.id, w.state, w.number, w.handle, w.node_id, n.name as node_name, n.zone, w.slots, w.release, w.reason, w.exit_code, w.exit_signal,
-         w.out_of_memory, w.memory_bytes, w.memory_limit_bytes, ${microsOf("w.started_at")} as started_us,
+         w.out_of_memory, w.memory_bytes, w.cpu_used_millis, w.memory_limit_bytes, ${microsOf("w.started_at")} as started_us,
          ${microsOf("w.heartbeat_at")} as heartbeat_us, ${microsOf("w.ended_at")} as ended_us, w.link, l.stderr,
          ${microsOf("e.occurred_at")} as event_us, e.about as event_about, e.level as event_level, e.message as event_message
        from workers w left join nodes n on n.id = w.node_id
@@ -93,6 +95,7 @@ function workerOf(row: WorkerColumns): ScheduledWorker {
     exitSignal: row.exit_signal ?? undefined,
     outOfMemory: row.out_of_memory,
     memoryBytes: optionalNumber(row.memory_bytes),
+    cpuUsedMillis: row.cpu_used_millis ?? undefined,
     memoryLimitBytes: optionalNumber(row.memory_limit_bytes),
     startedUs: readNumber(row.started_us),
     heartbeatUs: optionalNumber(row.heartbeat_us),

@@ -114,6 +114,8 @@ export interface HeardWorker {
   readonly id: string;
   /** Resident memory of its process; undefined: it did not say. */
   readonly memoryBytes: number | undefined;
+  /** Processor that its process used lately, thousandths; undefined: not known. */
+  readonly cpuMillis: number | undefined;
 }
 
 /** Says of all `workers` that they were heard at `heardAtMs` (milliseconds since 1970). One statement. */
@@ -121,9 +123,10 @@ export async function touchWorkers(db: Database, workers: readonly HeardWorker[]
   if (workers.length === 0) return;
   try {
     await db.raw(
-      `update workers w set heartbeat_at = to_timestamp(? / 1000.0), memory_bytes = coalesce(h.memory, w.memory_bytes)
-       from jsonb_to_recordset(?::jsonb) as h(id text, memory bigint) where w.id = h.id and w.ended_at is null`,
-      [heardAtMs, jsonParameter(workers.map(({ id, memoryBytes }) => ({ id, memory: memoryBytes })))],
+      `update workers w set heartbeat_at = to_timestamp(? / 1000.0), memory_bytes = coalesce(h.memory, w.memory_bytes),
+         cpu_used_millis = coalesce(h.cpu, w.cpu_used_millis)
+       from jsonb_to_recordset(?::jsonb) as h(id text, memory bigint, cpu int) where w.id = h.id and w.ended_at is null`,
+      [heardAtMs, jsonParameter(workers.map(({ id, memoryBytes, cpuMillis }) => ({ id, memory: memoryBytes, cpu: cpuMillis })))],
     );
   } catch (error) {
     throw databaseError("writing heartbeats", error);

@@ -163,6 +163,8 @@ export interface Heartbeat {
   readonly lateRows: bigint;
   /** Rows dropped as bad since the worker's start, all slots. */
   readonly badRows: bigint;
+  /** Processor time of the process since its start, microseconds; 0: not told. */
+  readonly cpuUs: bigint;
 }
 
 /** See `ConnectRequest.body`. */
@@ -1172,7 +1174,7 @@ export const Register: MessageFns<Register> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { slots: [], residentBytes: 0n, leaderEpoch: 0n, lateRows: 0n, badRows: 0n };
+  return { slots: [], residentBytes: 0n, leaderEpoch: 0n, lateRows: 0n, badRows: 0n, cpuUs: 0n };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1203,6 +1205,12 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         throw new globalThis.Error("value provided for field message.badRows of type uint64 too large");
       }
       writer.uint32(40).uint64(message.badRows);
+    }
+    if (message.cpuUs !== 0n) {
+      if (BigInt.asUintN(64, message.cpuUs) !== message.cpuUs) {
+        throw new globalThis.Error("value provided for field message.cpuUs of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.cpuUs);
     }
     return writer;
   },
@@ -1260,6 +1268,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.badRows = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.cpuUs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1286,6 +1302,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
       : 0n;
     message.lateRows = (object.lateRows !== undefined && object.lateRows !== null) ? BigInt(object.lateRows) : 0n;
     message.badRows = (object.badRows !== undefined && object.badRows !== null) ? BigInt(object.badRows) : 0n;
+    message.cpuUs = (object.cpuUs !== undefined && object.cpuUs !== null) ? BigInt(object.cpuUs) : 0n;
     return message;
   },
 };

@@ -464,7 +464,8 @@ export class RemoteWorker implements Service {
     const slots = [...this.#progress].map(([subtask, progress]) => progressMessage(subtask, progress));
     const residentBytes = BigInt(process.memoryUsage.rss());
     const { late, bad } = this.#skipped;
-    const counts = { lateRows: BigInt(late), badRows: BigInt(bad) };
+    const { user, system } = process.cpuUsage();
+    const counts = { lateRows: BigInt(late), badRows: BigInt(bad), cpuUs: BigInt(user + system) };
     this.#link.send({ $case: "heartbeat", value: { slots, residentBytes, leaderEpoch: this.#link.leaderEpoch, ...counts } });
   }
 

@@ -103,6 +103,18 @@ describe("the page of the cluster", function () {
     expect(faults).to.deep.equal([]);
   });
 
+  it("shows what workers use of what they may have, and the logs of all of them as one", async () => {
+    const { page, faults } = await open("/cluster/runs/job_bids/7");
+    await page.getByText("0.64 of 2 cores").waitFor();
+    await page.getByRole("button", { name: "Log of all workers" }).click();
+    await page.getByRole("dialog", { name: "Log of run 7" }).waitFor();
+    await page.getByRole("log").getByText("#1", { exact: true }).first().waitFor();
+    await page.getByLabel("Find lines").fill("#0");
+    await page.getByRole("log").getByText("#1", { exact: true }).first().waitFor({ state: "detached" });
+    await page.getByRole("log").getByText("#0", { exact: true }).first().waitFor();
+    expect(faults).to.deep.equal([]);
+  });
+
   it("compares what was submitted with the run before, and says where there is none", async () => {
     const { page, base } = await open("/cluster/runs/job_bids/7?tab=spec");
     await page.getByLabel("Changes since run 6").check();

@@ -1,6 +1,7 @@
 /** The API's routes of the scheduler, over rows that a controller would have written. */
 import { expect } from "chai";
 import { endLogTail, requestLogTail, writeTailChunk } from "../../src/db/log-tails.ts";
+import { touchWorkers } from "../../src/db/workers.ts";
 import { onBothDatabases } from "../support/api-databases.ts";
 import type { ApiStage } from "../support/api-stage.ts";
 import { markRunning, writeScheduled, writeTimeline, writeWorker } from "../support/job-rows.ts";
@@ -131,6 +132,35 @@ onBothDatabases("the API of the scheduler", (stage) => {
     expect((await read("?contains=PLAIN")).lines).to.deep.equal(["plain"]);
     expect((await read("", { "last-event-id": all.ids[0] })).lines).to.deep.equal(["plain"]);
     await api.refused(404, "GET", "/scheduler/workers/wk_none/logs", {}, "wk_none");
+  });
+
+  it("streams the logs of all workers of a run as one, in the order of their times, and tells what they use", async () => {
+    const api = stage();
+    const job = await scheduled(api);
+    await writeWorker(api.db, job, "wk_2");
+    await touchWorkers(api.db, [{ id: "wk_1", memoryBytes: 1 << 20, cpuMillis: 640 }], 2_000);
+    await touchWorkers(api.db, [{ id: "wk_1", memoryBytes: undefined, cpuMillis: undefined }], 3_000);
+    const lineAt = (time: string) => `{"time":"2026-01-01T00:00:${time}Z","level":"info"}`;
+    const logs = { wk_1: `${lineAt("01")}\n  behind it\n${lineAt("03")}\n`, wk_2: `${lineAt("02")}\n` };
+    for (const [worker, text] of Object.entries(logs)) {
+      const tail = { worker, stream: "stderr" } as const;
+      await requestLogTail(api.db, job, tail, 60_000);
+      await writeTailChunk(api.db, tail, { offset: 0, nextOffset: text.length, text }, 10);
+      await endLogTail(api.db, tail, undefined);
+    }
+    await api.db("workers").update({ ended_at: api.db.fn.now() });
+    const read = async (query: string) => {
+      const events = await api.stream("GET", `/scheduler/runs/${job}/1/logs${query}`, {});
+      expect(events.at(-1)).to.deep.include({ event: "end" });
+      return events.slice(0, -1).flatMap(({ data }) => data.lines);
+    };
+    const lines = await read("");
+    expect(lines.map(({ worker }: { worker: string }) => worker)).to.deep.equal(["wk_1", "wk_1", "wk_2", "wk_1"]);
+    expect(lines[1]).to.deep.equal({ worker: "wk_1", number: 0, text: "  behind it" });
+    expect(await read("?contains=behind")).to.have.length(1);
+    await api.refused(404, "GET", `/scheduler/runs/${job}/9/logs`, {}, "run");
+    const [first] = (await api.ok("GET", `/scheduler/runs/${job}/1`)).worker_list;
+    expect(first).to.include({ id: "wk_1", memory_bytes: 1 << 20, cpu_used_millis: 640 });
   });
 
   it("gives Prometheus the live workers and their labels", async () => {

@@ -271,7 +271,7 @@ export class ScriptedWorker {
       stateBytes: 0n,
       epoch: BigInt(this.#started),
     }));
-    const value = { slots, residentBytes: 1n, leaderEpoch: this.#leaderEpoch.newest, lateRows: 0n, badRows: 0n };
+    const value = { slots, residentBytes: 1n, leaderEpoch: this.#leaderEpoch.newest, lateRows: 0n, badRows: 0n, cpuUs: 0n };
     this.#say({ $case: "heartbeat", value });
   }
 }

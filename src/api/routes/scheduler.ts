@@ -10,6 +10,7 @@ import { badRequest, notFound } from "../http-error.ts";
 import { JOB_STATES, kebabState } from "../job-action.ts";
 import { LOG_LEVELS, streamLog } from "../log-stream.ts";
 import { type Route, route, streamRoute } from "../route.ts";
+import { MOST_WORKERS, streamRunLog } from "../run-log-stream.ts";
 import {
   parseTimelineId,
   viewNode,
@@ -24,6 +25,7 @@ import {
 import {
   logLinesShape,
   metricTargetsShape,
+  runLogLinesShape,
   schedulerNodeShape,
   schedulerRunDetailShape,
   schedulerRunShape,
@@ -193,6 +195,12 @@ const logsQuery = z.object({
   level: z.enum(LOG_LEVELS).optional().meta({ description: "only lines of this level or worse" }),
 });
 
+/** What both readers of logs are asked for; `lastEventId`: place to go on behind. */
+function selectionOf({ stream = "stderr", follow, contains, level }: z.output<typeof logsQuery>, lastEventId: string | undefined) {
+  const cursor = lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : 0;
+  return { stream, follow: follow !== "false", contains, level, cursor };
+}
+
 const logsRoute = streamRoute({
   method: "get",
   path: "/scheduler/workers/{id}/logs",
@@ -207,16 +215,27 @@ const logsRoute = streamRoute({
   async handle({ api, params, query, lastEventId }) {
     const worker = await readWorkerHandle(api.db, params.id);
     if (worker === undefined) throw notFound("worker", params.id);
-    const selection = {
-      job: worker.job,
-      worker: params.id,
-      stream: query.stream ?? "stderr",
-      follow: query.follow !== "false",
-      contains: query.contains,
-      level: query.level,
-      cursor: lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : 0,
-    } as const;
+    const selection = { job: worker.job, worker: params.id, ...selectionOf(query, lastEventId) };
     return (stream) => streamLog(api, selection, stream);
+  },
+});
+
+const runLogsRoute = streamRoute({
+  method: "get",
+  path: "/scheduler/runs/{job}/{run}/logs",
+  operation: "streamRunLog",
+  tag: "scheduler",
+  summary: `Read the logs of all workers of a run (up to ${MOST_WORKERS}) as one, as they grow`,
+  role: "viewer",
+  params: z.object({ job: z.string(), run: z.string() }),
+  query: logsQuery,
+  answer: runLogLinesShape,
+  refusals: [404, 503],
+  async handle({ api, params, query, lastEventId }) {
+    const run = await readSchedulerRun(api.db, params.job, params.run);
+    if (run === undefined) throw notFound("run", `${params.job}/${params.run}`);
+    const selection = { job: run.jobId, fence: run.runFence, ...selectionOf(query, lastEventId) };
+    return (stream) => streamRunLog(api, selection, stream);
   },
 });
 
@@ -240,5 +259,6 @@ export const schedulerRoutes: readonly Route[] = [
   servicesRoute,
   timelineRoute,
   logsRoute,
+  runLogsRoute,
   targetsRoute,
 ];

@@ -102,6 +102,7 @@ export const schedulerWorkerShape = z
     zone: z.string().nullable(),
     slots: count,
     cpu_millis: count.nullable().meta({ description: "asked for, thousandths of a processor" }),
+    cpu_used_millis: count.nullable().meta({ description: "used lately, thousandths of a processor" }),
     memory_bytes: count.nullable().meta({ description: "resident, as it said last" }),
     memory_limit_bytes: count.nullable(),
     release: z.string(),
@@ -176,6 +177,11 @@ export const schedulerServiceShape = z
 
 /** Lines of a log, as one event. */
 export const logLinesShape = z.object({ lines: z.array(z.string()) }).meta({ id: "LogLines" });
+
+/** Lines of the logs of all workers of a run, as one event. */
+export const runLogLinesShape = z
+  .object({ lines: z.array(z.object({ worker: z.string(), number: z.int().nullable(), text: z.string() })) })
+  .meta({ id: "RunLogLines" });
 
 /** What Prometheus finds its targets by: https://prometheus.io/docs/prometheus/latest/http_sd/ */
 export const metricTargetsShape = z.array(

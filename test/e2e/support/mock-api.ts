@@ -176,7 +176,7 @@ export class MockApi {
     if (path === "/scheduler/timeline") return ok(schedulerTimeline());
     if (path === "/scheduler/runs")
       return ok(this.#options.empty === true ? { data: [], has_more: false } : schedulerRuns(scheduler, query));
-    if (path.endsWith("/logs")) return { stream: streamLog };
+    if (path.endsWith("/logs")) return { stream: path.startsWith("/scheduler/runs/") ? streamRunLog : streamLog };
     const [, , , job = "", fence = ""] = path.split("/");
     const run = schedulerRun(scheduler, job, Number(fence));
     return run === undefined ? refused(404, `run "${job}/${fence}" does not exist`) : ok(run);
@@ -366,9 +366,18 @@ function streamRows(response: ServerResponse): void {
 
 /** Thirty lines at once, then another every quarter of a second until the reader is gone. */
 function streamLog(response: ServerResponse): void {
+  sendLog(response, logLine);
+}
+
+/** The same of two workers in turn. */
+function streamRunLog(response: ServerResponse): void {
+  sendLog(response, (number) => ({ worker: `wk_bids${number % 2}`, number: number % 2, text: logLine(number) }));
+}
+
+function sendLog(response: ServerResponse, line: (number: number) => unknown): void {
   let number = 0;
   const send = (count: number) => {
-    const lines = Array.from({ length: count }, () => logLine(number++));
+    const lines = Array.from({ length: count }, () => line(number++));
     response.write(`id: ${number}\ndata: ${JSON.stringify({ lines })}\n\n`);
   };
   send(30);

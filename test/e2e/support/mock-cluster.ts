@@ -167,6 +167,7 @@ function worker(scheduler: MockScheduler, run: MockRun, number: number) {
     zone: scheduler === "nomad" && placed ? `eu-central-1${"abc"[number % 3]}` : null,
     slots: 2,
     cpu_millis: 2000,
+    cpu_used_millis: failed || !placed ? null : 640 + number * 210,
     memory_bytes: failed ? 2_147_000_000 : placed ? 712_000_000 + number * 31_000_000 : null,
     memory_limit_bytes: 2 ** 31,
     release: "0.1.0",

@@ -1,7 +1,7 @@
 /** What the page "Cluster" says: sentences, comparisons and lines of logs. */
 import { expect } from "chai";
 import type { SchedulerNode, TimelineEntry } from "../../../ui/src/api/types.ts";
-import { isLineWanted, readLogLine } from "../../../ui/src/log-lines.ts";
+import { isLineWanted, readLogLine, readRawLine } from "../../../ui/src/log-lines.ts";
 import { diffLines } from "../../../ui/src/pages/cluster/line-diff.ts";
 import { describeWorkers, drainText, sentence } from "../../../ui/src/pages/cluster/words.ts";
 
@@ -56,5 +56,9 @@ describe("the page of the cluster", () => {
     expect(isLineWanted(line, "", "error")).to.equal(false);
     expect(isLineWanted(readLogLine("plain"), "pla", undefined)).to.equal(true);
     expect(isLineWanted(readLogLine("{broken"), "", "debug")).to.equal(false);
+    const one = readRawLine({ worker: "wk_a", number: 3, text: '{"time":"12:00","level":"error","message":"lost"}' });
+    expect(one).to.deep.equal({ level: "error", text: "12:00 ERROR lost", who: "#3" });
+    expect(isLineWanted(one, "#3", "error")).to.equal(true);
+    expect(readRawLine({ worker: "wk_b", number: null, text: "plain" })).to.deep.equal({ level: undefined, text: "plain", who: "wk_b" });
   });
 });

@@ -511,6 +511,14 @@ export interface QueryValidationResult {
   readonly warnings: readonly SqlDiagnostic[];
 }
 
+export interface RunLogLines {
+  readonly lines: readonly ({
+    readonly worker: string;
+    readonly number: number | null;
+    readonly text: string;
+  })[];
+}
+
 export interface RunSpec {
   readonly run_id: number;
   /** without secrets */
@@ -714,6 +722,8 @@ export interface SchedulerWorker {
   readonly slots: number;
   /** asked for, thousandths of a processor */
   readonly cpu_millis: number | null;
+  /** used lately, thousandths of a processor */
+  readonly cpu_used_millis: number | null;
   /** resident, as it said last */
   readonly memory_bytes: number | null;
   readonly memory_limit_bytes: number | null;

@@ -1,12 +1,11 @@
 /**
- * A worker's log that grows while one looks: found by text, by level, followed or held. Of a failed worker, the last words that were kept stand
- * there at once.
+ * A log that grows while one looks, a worker's or that of all workers of a run: found by text, by level, followed or held. Of a failed worker,
+ * the last words that were kept stand there at once.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, messageOf } from "../api/client.ts";
 import { readEvents } from "../api/event-stream.ts";
-import type { LogLines } from "../api/types.ts";
-import { isLineWanted, LOG_LEVELS, type LogLevel, type LogLine, readLogLine } from "../log-lines.ts";
+import { isLineWanted, LOG_LEVELS, type LogLevel, type LogLine, type RawLine, readLogLine, readRawLine } from "../log-lines.ts";
 import { Dialog } from "./dialog.tsx";
 import { Note } from "./note.tsx";
 
@@ -17,19 +16,37 @@ const AGAIN_MS = 2_000;
 type Stream = "stderr" | "stdout";
 
 interface LiveLogProps {
-  /** `last_words`: its last lines, if it has failed. */
-  readonly worker: { readonly id: string; readonly last_words: string | null };
+  readonly title: string;
+  /** Of the API, without a query. */
+  readonly path: string;
+  /** Last lines of a worker that has failed. */
+  readonly lastWords?: string | null;
+  /** What is said when it is at its end. */
+  readonly endNote: string;
   onClose(): void;
 }
 
-/** The dialog. */
-export function LiveLog({ worker, onClose }: LiveLogProps) {
+/** The dialog for one worker. */
+export function WorkerLog({ worker, onClose }: { readonly worker: Readonly<{ id: string; last_words: string | null }>; onClose(): void }) {
+  const path = `/scheduler/workers/${encodeURIComponent(worker.id)}/logs`;
+  return (
+    <LiveLog title={`Log of ${worker.id}`} path={path} lastWords={worker.last_words} endNote="the worker has ended" onClose={onClose} />
+  );
+}
+
+/** The dialog for all workers of a run. */
+export function RunLog({ run, onClose }: { readonly run: Readonly<{ job_id: string; run_id: number }>; onClose(): void }) {
+  const path = `/scheduler/runs/${encodeURIComponent(run.job_id)}/${run.run_id}/logs`;
+  return <LiveLog title={`Log of run ${run.run_id}`} path={path} endNote="all its workers have ended" onClose={onClose} />;
+}
+
+function LiveLog({ title, path, lastWords = null, endNote, onClose }: LiveLogProps) {
   const [stream, setStream] = useState<Stream>("stderr");
   const [wanted, setWanted] = useState("");
   const [least, setLeast] = useState<LogLevel>();
   const [follow, setFollow] = useState(true);
-  const { lines, problem, ended } = useLog(worker.id, stream);
-  const words = stream === "stderr" ? worker.last_words : null;
+  const { lines, problem, ended } = useLog(path, stream);
+  const words = stream === "stderr" ? lastWords : null;
   const known = useMemo(() => (lines.length === 0 && words !== null ? words.split("\n").map(readLogLine) : lines), [lines, words]);
   const shown = useMemo(() => known.filter((line) => isLineWanted(line, wanted, least)), [known, wanted, least]);
   const box = useRef<HTMLDivElement>(null);
@@ -37,7 +54,7 @@ export function LiveLog({ worker, onClose }: LiveLogProps) {
     if (follow && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [shown, follow]);
   return (
-    <Dialog title={`Log of ${worker.id}`} wide onClose={onClose}>
+    <Dialog title={title} wide onClose={onClose}>
       <div class="dialog-body log-dialog">
         <Filters
           wanted={wanted}
@@ -54,6 +71,7 @@ export function LiveLog({ worker, onClose }: LiveLogProps) {
         <div class="log-text log-lines" ref={box} role="log" aria-label="Lines" aria-live="off" tabIndex={0}>
           {shown.map((line, i) => (
             <div key={i} data-level={line.level}>
+              {line.who !== undefined && <span class="log-who">{line.who}</span>}
               {line.text}
             </div>
           ))}
@@ -65,7 +83,7 @@ export function LiveLog({ worker, onClose }: LiveLogProps) {
         </div>
         <div class="muted small num log-foot">
           {shown.length === known.length ? `${known.length} lines` : `${shown.length} of ${known.length} lines`}
-          {ended ? ", the worker has ended" : ""}
+          {ended ? `, ${endNote}` : ""}
         </div>
       </div>
     </Dialog>
@@ -132,8 +150,8 @@ function Filters({ wanted, least, stream, follow, onWanted, onLeast, onStream, o
   );
 }
 
-/** Lines of the worker's stream as they come. A stream that breaks is taken up behind its last event. */
-function useLog(worker: string, stream: Stream) {
+/** Lines of the stream as they come. One that breaks is taken up behind its last event. */
+function useLog(log: string, stream: Stream) {
   const [lines, setLines] = useState<readonly LogLine[]>([]);
   const [problem, setProblem] = useState<string>();
   const [ended, setEnded] = useState(false);
@@ -145,11 +163,10 @@ function useLog(worker: string, stream: Stream) {
     setEnded(false);
     const read = async (): Promise<boolean> => {
       let over = false;
-      const path = `/scheduler/workers/${encodeURIComponent(worker)}/logs?stream=${stream}`;
-      await readEvents(path, { signal: abort.signal, lastEventId: last }, ({ id, event, data }) => {
+      await readEvents(`${log}?stream=${stream}`, { signal: abort.signal, lastEventId: last }, ({ id, event, data }) => {
         last = id ?? last;
         if (event === "message") {
-          const fresh = (JSON.parse(data) as LogLines).lines.map(readLogLine);
+          const fresh = (JSON.parse(data) as { readonly lines: readonly RawLine[] }).lines.map(readRawLine);
           setLines((old) => [...old, ...fresh].slice(-MOST_LINES));
           return;
         }
@@ -174,6 +191,6 @@ function useLog(worker: string, stream: Stream) {
     };
     void run();
     return () => abort.abort();
-  }, [worker, stream]);
+  }, [log, stream]);
   return { lines, problem, ended };
 }

@@ -1,13 +1,15 @@
 /**
  * One run: why it is not placed, its workers, what happened to it, what was submitted and what has changed since the run before.
  */
+import { useState } from "preact/hooks";
 import { usePolled } from "../../api/polling.ts";
 import type { Scheduler, SchedulerRunDetail } from "../../api/types.ts";
 import { StateBadge } from "../../components/badge.tsx";
-import { ButtonLink } from "../../components/button.tsx";
+import { Button, ButtonLink } from "../../components/button.tsx";
 import { CopyText } from "../../components/copy-text.tsx";
 import { Empty } from "../../components/empty.tsx";
 import { Icon } from "../../components/icon.tsx";
+import { RunLog } from "../../components/live-log.tsx";
 import { Note } from "../../components/note.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { useTitle } from "../../components/title.ts";
@@ -77,6 +79,7 @@ export function ClusterRunPage({ job, run, tab = "workers" }: RunPageProps) {
 }
 
 function RunHead({ run, scheduler }: { readonly run: SchedulerRunDetail; readonly scheduler: string | undefined }) {
+  const [logOpen, setLogOpen] = useState(false);
   const facts: readonly (readonly [string, string])[] = [
     ["Submitted", formatTime(run.submitted_at ?? run.seen_at)],
     [`In ${schedulerLabel(scheduler)}`, run.gone_at === null ? run.status || "not seen yet" : `gone since ${formatTime(run.gone_at)}`],
@@ -93,11 +96,17 @@ function RunHead({ run, scheduler }: { readonly run: SchedulerRunDetail; readonl
         </h1>
         {run.current ? <StateBadge state={run.state} /> : <span class="muted">{run.state === "Next" ? "comes up" : "over"}</span>}
         <div class="actions">
+          {run.worker_list.length > 0 && (
+            <Button icon="file" onClick={() => setLogOpen(true)}>
+              Log of all workers
+            </Button>
+          )}
           <ButtonLink to={paths.pipeline(run.pipeline_id)} icon="pipelines">
             Pipeline
           </ButtonLink>
         </div>
       </div>
+      {logOpen && <RunLog run={run} onClose={() => setLogOpen(false)} />}
       <section class="card status-card" aria-label="Run">
         <div class="status-main">
           <WorkerSquares counts={run} over={run.state === "Over" || run.gone_at !== null} />

@@ -8,7 +8,7 @@ import { IconButton } from "../../components/button.tsx";
 import { CopyText } from "../../components/copy-text.tsx";
 import { ACTIONS, DataTable } from "../../components/data-table.tsx";
 import { Empty } from "../../components/empty.tsx";
-import { LiveLog } from "../../components/live-log.tsx";
+import { WorkerLog } from "../../components/live-log.tsx";
 import type { Tone } from "../../components/note.tsx";
 import { formatAgo, formatBytes, plural } from "../../format.ts";
 
@@ -17,7 +17,7 @@ const COLUMNS = [
   { label: "State" },
   { label: "Node", class: "hide-phone" },
   { label: "Slots", class: "right hide-phone" },
-  { label: "Memory", class: "hide-phone" },
+  { label: "Uses", class: "hide-phone" },
   { label: "Last event", class: "hide-phone" },
   ACTIONS,
 ];
@@ -48,7 +48,7 @@ export function RunWorkers({ run }: { readonly run: SchedulerRunDetail }) {
         rows={run.worker_list}
         row={(worker) => <WorkerRow key={worker.id} worker={worker} onLog={() => setShown(worker)} />}
       />
-      {shown !== undefined && <LiveLog worker={shown} onClose={() => setShown(undefined)} />}
+      {shown !== undefined && <WorkerLog worker={shown} onClose={() => setShown(undefined)} />}
     </>
   );
 }
@@ -92,7 +92,7 @@ function WorkerRow({ worker, onLog }: { readonly worker: SchedulerWorker; onLog(
       </td>
       <td class="num right hide-phone">{worker.slots}</td>
       <td class="hide-phone">
-        <MemoryUse worker={worker} />
+        <Use worker={worker} />
       </td>
       <td class="hide-phone run-event">
         <LastEvent worker={worker} />
@@ -118,17 +118,29 @@ function endOf({ reason, exit_signal: signal }: SchedulerWorker): string {
   return [reason, by].filter((text) => text !== "").join("; ");
 }
 
-function MemoryUse({ worker }: { readonly worker: SchedulerWorker }) {
-  const { memory_bytes: used, memory_limit_bytes: limit, cpu_millis: cpu } = worker;
+/** Memory and processor, of what it may have. */
+function Use({ worker }: { readonly worker: SchedulerWorker }) {
+  const { memory_bytes: used, memory_limit_bytes: limit, cpu_millis: asked, cpu_used_millis: cpu } = worker;
   return (
     <div class="cell-name num nowrap">
       <span>
         {used === null ? "–" : formatBytes(used)}
         {limit !== null && <span class="muted"> of {formatBytes(limit)}</span>}
       </span>
-      {cpu !== null && <span class="muted small">{plural(Number((cpu / 1000).toFixed(1)), "core")} asked</span>}
+      {cpu === null ? (
+        asked !== null && <span class="muted small">{plural(coresOf(asked), "core")} asked</span>
+      ) : (
+        <span class="small">
+          {(cpu / 1000).toFixed(2)}
+          <span class="muted"> {asked === null ? "cores" : `of ${plural(coresOf(asked), "core")}`}</span>
+        </span>
+      )}
     </div>
   );
+}
+
+function coresOf(millis: number): number {
+  return Number((millis / 1000).toFixed(1));
 }
 
 function LastEvent({ worker }: { readonly worker: SchedulerWorker }) {

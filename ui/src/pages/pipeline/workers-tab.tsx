@@ -8,7 +8,7 @@ import type { Worker } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { IconButton } from "../../components/button.tsx";
 import { Empty } from "../../components/empty.tsx";
-import { LiveLog } from "../../components/live-log.tsx";
+import { WorkerLog } from "../../components/live-log.tsx";
 import type { Tone } from "../../components/note.tsx";
 import { formatAgo, formatTime } from "../../format.ts";
 import type { TabProps } from "./page.tsx";
@@ -87,7 +87,7 @@ export function WorkersTab({ jobPath }: TabProps) {
           ))}
         </tbody>
       </table>
-      {shown !== undefined && <LiveLog worker={{ id: shown.id, last_words: null }} onClose={() => setShown(undefined)} />}
+      {shown !== undefined && <WorkerLog worker={{ id: shown.id, last_words: null }} onClose={() => setShown(undefined)} />}
     </div>
   );
 }
