@@ -128,6 +128,11 @@ variable "values" {
   description = "Values for the variables of all jobs; a job takes those that it declares."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = can(keys(var.values))
+    error_message = "The values must be an object: names of variables of the jobs and what they shall be."
+  }
 }
 
 variable "job_values" {
@@ -135,6 +140,11 @@ variable "job_values" {
   description = "Values for one job by its name, such as { api = { port = 8080 } }."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = can([for name, values in var.job_values : keys(values)])
+    error_message = "The values of a job must be an object by the job's name, such as { api = { instances = 3 } }."
+  }
 }
 
 variable "volumes" {

@@ -169,6 +169,11 @@ variable "values" {
   description = "Values for the variables of all jobs; a job takes those that it declares."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = can(keys(var.values))
+    error_message = "The values must be an object: names of variables of the jobs and what they shall be."
+  }
 }
 
 variable "job_values" {
@@ -176,6 +181,11 @@ variable "job_values" {
   description = "Values for one job by its name, such as { controller = { memory = 2048 } }."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = can([for name, values in var.job_values : keys(values)])
+    error_message = "The values of a job must be an object by the job's name, such as { api = { instances = 3 } }."
+  }
 }
 
 variable "volumes" {
