@@ -71,8 +71,8 @@ export function encodeProviderSchema(schema: ProviderSchema): Uint8Array {
       });
     }
   }
-  // Terraform checks for the field, not for what is in it.
-  nested(writer, 6, () => undefined);
+  // That the schema need not be asked for again: else Terraform does so for every instance of the provider, and reads it anew.
+  nested(writer, 6, (inner) => inner.tag(2, 0).bool(true));
   return writer.finish();
 }
 

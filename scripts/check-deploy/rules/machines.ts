@@ -94,12 +94,6 @@ const DATABASE: readonly {
     message: "the database's backups are kept for less than a week",
     fix: "Set backup_retention_period to 7 or more.",
   },
-  {
-    name: "password",
-    right: (value) => value === undefined,
-    message: "the database's password gets into the state",
-    fix: "Use manage_master_user_password = true or password_wo.",
-  },
 ];
 
 const databases: Rule = (project) =>
@@ -108,6 +102,15 @@ const databases: Rule = (project) =>
       ({ name, message, fix }) => findingAt(`database-${name.replaceAll("_", "-")}`, one, name, message, fix),
     ),
   );
+
+const passwords: Rule = (project) =>
+  topBlocks(project, "resource", /^aws_(db_instance|rds_cluster)$/)
+    .filter(({ block }) => block.attributes.has("password") || block.attributes.has("master_password"))
+    .map((one) => {
+      const name = one.block.attributes.has("password") ? "password" : "master_password";
+      const fix = "Use manage_master_user_password = true, or password_wo.";
+      return findingAt("secret-in-state", one, name, "the database's password gets into the state", fix);
+    });
 
 const provisioners: Rule = (project) =>
   topBlocks(project, "resource").flatMap(({ document, block }) =>
@@ -123,4 +126,4 @@ const provisioners: Rule = (project) =>
   );
 
 /** The rules of this file. */
-export const MACHINE_RULES: readonly Rule[] = [metadata, disks, databases, provisioners];
+export const MACHINE_RULES: readonly Rule[] = [metadata, disks, databases, passwords, provisioners];
