@@ -41,8 +41,8 @@ locals {
     {
       "checkpoint-url" = var.checkpoint_url == "" ? "${var.directory}/checkpoints" : var.checkpoint_url
       "nomad.driver"   = var.driver
-      # Nomad 1.8 and 1.9 do not let a workload identity plan a job.
-      "nomad.preflight" = var.acl && anytrue([for node in local.able : can(regex("^1\\.[0-9]\\.", node.version))]) ? "false" : ""
+      # Before Nomad 2 a workload identity may register a job, but not plan it.
+      "nomad.preflight" = var.acl && anytrue([for node in local.able : startswith(node.version, "1.")]) ? "false" : ""
     },
     {
       "nomad.artifact"          = local.package ? local.worker.artifact : ""

@@ -147,6 +147,19 @@ run "runs_its_own_database_where_the_cluster_has_none" {
   }
 }
 
+run "scales_the_workers_pool" {
+  command = plan
+
+  variables {
+    images = { autoscaler = "hashicorp/nomad-autoscaler@sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" }
+  }
+
+  assert {
+    condition     = module.platform.values.autoscaler.group_name == "wadi-streams" && module.platform.values.autoscaler.maximum == "9" && module.platform.values.autoscaler.workers_node_pool == "streams"
+    error_message = "The autoscaler scales the group of the workers' pool within the group's bounds."
+  }
+}
+
 run "refuses_to_start_without_packages" {
   command = plan
 
@@ -164,7 +177,7 @@ run "refuses_a_processor_without_a_package" {
     architecture = "arm64"
   }
 
-  expect_failures = [var.architecture]
+  expect_failures = [terraform_data.ready]
 }
 
 run "refuses_a_node_pool_that_the_cluster_has_not" {

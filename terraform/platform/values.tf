@@ -1,32 +1,38 @@
 # From what the cluster is to what the jobs are told.
 
 locals {
-  namespace = local.on_aws ? var.cluster.namespace : var.namespace
-  database  = try(var.cluster.database, null)
-  roles     = try(var.cluster.identity.roles, { checkpoints = null, backup = null, autoscaler = null })
-  buckets   = try(var.cluster.buckets, { checkpoints = null, artifacts = null, backups = null })
-  scaled    = try(keys(var.cluster.autoscaling_groups), [])
+  namespace   = local.on_aws ? var.cluster.namespace : var.namespace
+  database    = try(var.cluster.database, null)
+  worker_pool = coalesce(var.worker_pool, contains(try(var.cluster.nomad.node_pools, []), "workers") ? "workers" : "default")
+  # Where Wadi's own jobs run: its nodes the load balancer reaches.
+  service_pool = coalesce(try(var.values.node_pool, null), try(var.cluster.nomad.service_pool, null), "default")
+  roles        = try(var.cluster.identity.roles, { checkpoints = null, backup = null, autoscaler = null })
+  buckets      = try(var.cluster.buckets, { checkpoints = null, artifacts = null, backups = null })
+  scaled       = try(keys(var.cluster.autoscaling_groups), [])
 
   # A job whose program is not on the nodes needs an image.
   found = concat(
     ["controller", "api"],
     local.database == null && try(var.values.database_host, "") == "" ? ["postgres"] : [],
     [for job in ["prometheus", "pushgateway", "grafana"] : job if contains(keys(var.images), job)],
-    contains(keys(var.images), "autoscaler") && length(local.scaled) > 0 ? ["autoscaler"] : [],
+    contains(keys(var.images), "autoscaler") && contains(local.scaled, local.worker_pool) ? ["autoscaler"] : [],
   )
   jobs = var.jobs == null ? toset(local.found) : var.jobs
 
-  packages = var.artifacts == null ? null : {
-    for name in ["wadi", "worker"] : name => merge(var.artifacts[name].amd64, var.artifacts[name])[var.architecture]
+  # Nodes of both kinds would need each package by ${attr.cpu.arch}, which has no one checksum.
+  architectures = var.architecture == null ? distinct([for node in local.ready : lookup(node.attributes, "cpu.arch", "amd64")]) : [var.architecture]
+  packages = var.artifacts == null || length(local.architectures) != 1 ? null : {
+    for name in ["wadi", "worker"] : name => var.artifacts[name][local.architectures[0]]
   }
+  packaged = try(local.packages.wadi != null && local.packages.worker != null, false)
 
   settings = { for name, value in merge(
     {
       "checkpoint-url"          = local.buckets.checkpoints == null ? "" : "s3://${local.buckets.checkpoints}"
       "nomad.driver"            = var.driver
-      "nomad.node-pool"         = var.worker_pool
-      "nomad.artifact"          = local.packages == null ? "" : local.packages.worker.url
-      "nomad.artifact-checksum" = local.packages == null ? "" : local.packages.worker.checksum
+      "nomad.node-pool"         = local.worker_pool
+      "nomad.artifact"          = local.packaged ? local.packages.worker.url : ""
+      "nomad.artifact-checksum" = local.packaged ? local.packages.worker.checksum : ""
       "nomad.image"             = var.driver == "docker" ? lookup(var.images, "wadi", "") : ""
       "nomad.aws-role-arn"      = local.roles.checkpoints == null ? "" : local.roles.checkpoints
       "nomad.environment"       = local.on_aws ? "AWS_REGION=${var.cluster.region}" : ""
@@ -39,8 +45,8 @@ locals {
     {
       driver            = var.driver
       image             = var.driver == "docker" ? lookup(var.images, "wadi", null) : null
-      artifact          = local.packages == null || var.driver == "docker" ? null : local.packages.wadi.url
-      artifact_checksum = local.packages == null || var.driver == "docker" ? null : local.packages.wadi.checksum
+      artifact          = local.packaged && var.driver != "docker" ? local.packages.wadi.url : null
+      artifact_checksum = local.packaged && var.driver != "docker" ? local.packages.wadi.checksum : null
       settings          = local.settings
       aws_region        = local.on_aws ? var.cluster.region : null
       database_host     = local.database == null ? null : local.database.host
@@ -48,7 +54,7 @@ locals {
       database_name     = local.database == null ? null : local.database.name
       database_user     = local.database == null ? null : local.database.user
       database_ca_url   = local.database == null ? null : "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
-      node_pool         = try(var.cluster.nomad.service_pool, null)
+      node_pool         = local.service_pool
     },
     var.values,
   )
@@ -60,6 +66,12 @@ locals {
     job == "backup" && local.roles.backup != null ? { aws_role_arn = local.roles.backup } : {},
     job == "backup" && local.buckets.backups != null ? { bucket_url = "s3://${local.buckets.backups}/postgres?region=${var.cluster.region}" } : {},
     job == "autoscaler" && local.roles.autoscaler != null ? { aws_role_arn = local.roles.autoscaler } : {},
+    job == "autoscaler" && contains(local.scaled, local.worker_pool) ? {
+      group_name        = var.cluster.autoscaling_groups[local.worker_pool].name
+      workers_node_pool = local.worker_pool
+      minimum           = tostring(var.cluster.autoscaling_groups[local.worker_pool].min)
+      maximum           = tostring(var.cluster.autoscaling_groups[local.worker_pool].max)
+    } : {},
     job == "api" && local.on_aws ? { port = try(var.cluster.load_balancer.port, 5115) } : {},
     job == "api" && try(var.cluster.load_balancer.url, null) != null ? { allowed_hosts = [regex("^https?://([^/:]+)", var.cluster.load_balancer.url)[0]] } : {},
     try(var.job_values[job], {}),
@@ -79,7 +91,15 @@ locals {
 resource "terraform_data" "ready" {
   lifecycle {
     precondition {
-      condition     = local.packages != null || var.driver == "docker" || try(var.values.artifact, var.values.command, "") != ""
+      condition     = length(local.architectures) < 2 || var.driver == "docker"
+      error_message = "The nodes have processors of several kinds (${join(", ", local.architectures)}): say by architecture for which Wadi's packages are, and keep jobs on such nodes by node pools."
+    }
+    precondition {
+      condition     = local.packages == null || local.packaged
+      error_message = "There is no package for ${try(local.architectures[0], "the nodes")}: npm run package -- --arch ${try(local.architectures[0], "") == "arm64" ? "arm64" : "x64"}, then wadi deploy upload."
+    }
+    precondition {
+      condition     = local.packages != null || length(local.architectures) != 1 || var.driver == "docker" || try(var.values.artifact, var.values.command, "") != ""
       error_message = "There is no package of Wadi: run \"wadi deploy upload\", which stores it and writes cluster.auto.tfvars.json here, or set driver = \"docker\" and images = { wadi = \"…@sha256:…\" }."
     }
     precondition {
@@ -104,9 +124,10 @@ resource "terraform_data" "ready" {
 data "nomad_nodes" "all" {}
 
 locals {
-  pool = try(" in the pool ${local.values.node_pool}", "")
+  pool  = " in the pool ${local.service_pool}"
+  ready = [for node in data.nomad_nodes.all.nodes : node if node.status == "ready" && node.scheduling_eligibility == "eligible"]
   able = [
-    for node in data.nomad_nodes.all.nodes : node
-    if node.status == "ready" && node.scheduling_eligibility == "eligible" && node.node_pool == coalesce(local.values.node_pool, "default") && anytrue([for driver in node.drivers : driver.name == var.driver && driver.healthy])
+    for node in local.ready : node
+    if node.node_pool == local.service_pool && anytrue([for driver in node.drivers : driver.name == var.driver && driver.healthy])
   ]
 }

@@ -73,18 +73,12 @@ variable "artifacts" {
 
 variable "architecture" {
   type        = string
-  description = "Processors of the nodes: amd64 or arm64."
-  default     = "amd64"
-  nullable    = false
+  description = "Processors of the nodes, amd64 or arm64; what the nodes say, if not given."
+  default     = null
 
   validation {
-    condition     = contains(["amd64", "arm64"], var.architecture)
+    condition     = var.architecture == null || try(contains(["amd64", "arm64"], var.architecture), false)
     error_message = "The architecture must be amd64 or arm64."
-  }
-
-  validation {
-    condition     = var.artifacts == null || try(alltrue([for package in values(var.artifacts) : package[var.architecture] != null]), false)
-    error_message = "There is no package for ${var.architecture}: npm run package -- --arch ${var.architecture == "amd64" ? "x64" : "arm64"}, then wadi deploy upload."
   }
 }
 
@@ -120,13 +114,12 @@ variable "jobs" {
 
 variable "worker_pool" {
   type        = string
-  description = "Node pool of the workers of pipelines."
-  default     = "default"
-  nullable    = false
+  description = "Node pool of the workers of pipelines; workers where the cluster has such a pool, else default, if not given."
+  default     = null
 
   validation {
-    condition     = var.cluster == null || try(contains(concat(var.cluster.nomad.node_pools, ["default"]), var.worker_pool), false)
-    error_message = "The cluster has no node pool ${var.worker_pool}: it has ${try(join(", ", var.cluster.nomad.node_pools), "none")}."
+    condition     = var.worker_pool == null || var.cluster == null || try(contains(concat(var.cluster.nomad.node_pools, ["default"]), var.worker_pool), false)
+    error_message = "The cluster has no such node pool: it has ${try(join(", ", var.cluster.nomad.node_pools), "none")}."
   }
 }
 
