@@ -78,6 +78,7 @@ async function walkScheduler(stage: ApiStage): Promise<void> {
   await requestLogTail(stage.db, job, tail, 60_000);
   await writeTailChunk(stage.db, tail, { offset: 0, nextOffset: 6, text: "a line\n" }, 10);
   await stage.stream("GET", "/scheduler/workers/wk_2/logs", { until: (events) => events.length > 0 });
+  await stage.stream("GET", `/scheduler/runs/${job}/1/logs`, { until: (events) => events.length > 0 });
 }
 
 async function walkConnections(stage: ApiStage): Promise<void> {

@@ -160,6 +160,16 @@ describe("the Nomad scheduler when things go wrong", function () {
     expect(nomad.allocations()).to.deep.equal([]);
   });
 
+  it("no plans for workload identities, as before Nomad 2.0: runs are registered without one, and the plan says so", async () => {
+    await begin({ nodes: [{ cpuMhz: 300 }] });
+    const words = "acl token lookup failed: index error: UUID must be 36 characters";
+    nomad.answer("POST", /\/plan/, 500, words, 2);
+    const plan = await scheduler.plan(spec);
+    expect(plan).to.include({ workers: 2, missing: undefined });
+    expect(plan.reason).to.include("workload identity");
+    expect(await scheduler.startWorkers(spec)).to.deep.equal({ kind: "accepted", workers: 2 });
+  });
+
   it("no capacity and no pre-flight: what waits, why and since when, until there is a node", async () => {
     await begin({ nodes: [{ cpuMhz: 300 }] }, { preflight: false });
     await live();

@@ -40,7 +40,8 @@ export async function plan(args: NomadJobArguments, { config }: LoadedConfig): P
     const missing = answer.missing ?? 0;
     if (args.json) print(`${JSON.stringify({ ...answer, job: JSON.parse(answer.text), text: undefined }, undefined, 2)}\n`);
     else {
-      const placed = missing === 0 ? `all ${answer.workers} would be placed now` : answer.reason;
+      const placed =
+        answer.missing === undefined ? answer.reason : missing === 0 ? `all ${answer.workers} would be placed now` : answer.reason;
       print(renderFields({ pipeline: spec.slug, parallelism: spec.slots, workers: answer.workers, placement: placed }));
       for (const warning of answer.warnings) say(`Nomad remarks: ${warning}`);
     }

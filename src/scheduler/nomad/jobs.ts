@@ -2,7 +2,7 @@
 import { externalError, toAppError } from "../../core/errors.ts";
 import type { RunSpec } from "../scheduler.ts";
 import { type NomadAllocation, type NomadJobState, readAllocation, readEvaluation, readJob, readPlan, readVariable } from "./answers.ts";
-import type { NomadClient } from "./client.ts";
+import type { NomadAnswer, NomadClient } from "./client.ts";
 import type { NomadJob } from "./job.ts";
 import { placementReason } from "./reasons.ts";
 import { variablePath, WORKER_NAME } from "./spec.ts";
@@ -23,6 +23,13 @@ interface Placing {
   waiting: Promise<void> | undefined;
 }
 
+/** What Nomad says of a plan. */
+export interface Planned {
+  readonly missing: number | undefined;
+  readonly reason: string;
+  readonly warnings: readonly string[];
+}
+
 interface Registration {
   readonly JobModifyIndex?: number;
   readonly EvalID?: string;
@@ -34,6 +41,8 @@ export function sourceOf(job: NomadJob): string {
   return `${JSON.stringify(job, undefined, 2)}\n`;
 }
 
+/** https://github.com/hashicorp/nomad/blob/v1.11.2/nomad/job_endpoint.go, Job.Plan */
+const NO_PLANS = /acl token lookup failed.*UUID must be 36 characters/;
 /** So long a plan waits for the evaluations of registrations before it, milliseconds. */
 const EVALUATION_MS = 3_000;
 /** So long it waits for events of them before it asks, and how often it looks, milliseconds. */
@@ -64,16 +73,30 @@ export class NomadJobs {
     this.#isPlaced = isPlaced;
   }
 
-  /** What registering `job` would come to now. */
-  async plan(job: NomadJob): Promise<{ readonly missing: number; readonly reason: string; readonly warnings: readonly string[] }> {
+  /** What registering `job` would come to now; `missing` undefined: Nomad does not tell whom it only knows by a workload identity. */
+  async plan(job: NomadJob): Promise<Planned> {
     await this.#evaluated();
-    const answer = await this.#client.call({ method: "POST", path: `/v1/job/${job.ID}/plan`, body: { Job: job, Diff: false } });
+    const answer = await this.#askPlan(job);
+    if (answer === undefined) {
+      const reason = "this Nomad plans no jobs for a workload identity, only for a token; jobs can be registered all the same";
+      return { missing: undefined, reason, warnings: [] };
+    }
     const { FailedTGAllocs, Warnings } = readPlan(answer.body);
     const metric = FailedTGAllocs[WORKER_NAME];
     const missing = metric === undefined ? 0 : metric.CoalescedFailures + 1;
     const workers = job.TaskGroups[0]?.Count ?? missing;
     const reason = missing === 0 ? "" : placementReason(missing, workers, metric);
     return { missing, reason, warnings: linesOf(Warnings) };
+  }
+
+  /** Undefined: Nomad before 2.0 takes whoever asks for the holder of an ACL token, and a workload identity is none. */
+  async #askPlan(job: NomadJob): Promise<NomadAnswer | undefined> {
+    try {
+      return await this.#client.call({ method: "POST", path: `/v1/job/${job.ID}/plan`, body: { Job: job, Diff: false } });
+    } catch (thrown) {
+      if (NO_PLANS.test(toAppError(thrown).message)) return undefined;
+      throw thrown;
+    }
   }
 
   /** Registers `job` unless there is one of its id. Throws `already-exists` if that one is not of the specification with `hash`. */

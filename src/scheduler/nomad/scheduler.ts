@@ -78,6 +78,7 @@ export class NomadScheduler implements Scheduler {
   /** When a run's allocations were last looked at directly, by Nomad job. */
   readonly #looked = new Map<string, number>();
   #identities: WorkerIdentityVerifier | undefined;
+  #toldNoPlans = false;
 
   constructor(options: NomadSchedulerOptions) {
     const { connection, jobs, clock, random, logger, resyncMs } = options;
@@ -132,10 +133,11 @@ export class NomadScheduler implements Scheduler {
     const fresh = checkFence(before.record, spec, hash);
     const job = await this.#render(spec);
     if (fresh && this.#options.preflight) {
-      const plan = await this.#jobs.plan(job);
-      if (plan.missing > 0) {
-        this.#tell([{ kind: "placement", run: keyOf(spec), missing: plan.missing, reason: plan.reason }]);
-        return { kind: "not-enough-slots", needed: spec.slots, available: Math.max(0, workers - plan.missing) * slots };
+      const { missing, reason } = await this.#jobs.plan(job);
+      if (missing === undefined) this.#cannotPlan(reason);
+      else if (missing > 0) {
+        this.#tell([{ kind: "placement", run: keyOf(spec), missing, reason }]);
+        return { kind: "not-enough-slots", needed: spec.slots, available: Math.max(0, workers - missing) * slots };
       }
     }
     const started = (record: FenceRecord | undefined): FenceRecord | undefined => {
@@ -302,6 +304,13 @@ export class NomadScheduler implements Scheduler {
       if (toAppError(thrown).retry === "backoff") return undefined;
       throw thrown;
     }
+  }
+
+  /** Said once: what does not fit then waits in Nomad. */
+  #cannotPlan(reason: string): void {
+    if (this.#toldNoPlans) return;
+    this.#toldNoPlans = true;
+    this.#options.logger.warn("runs are registered without a look at whether they fit now", { reason });
   }
 
   #isAllPlaced(id: string): boolean {
