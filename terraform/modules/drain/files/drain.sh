@@ -3,6 +3,7 @@
 # controller sees that, checkpoints and moves the workers, and only when none is left does the group get its leave. A server leaves the quorum.
 # A later notice that leaves less time shortens the drain. It ends when the instance may go; systemd starts it again if it fails.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"

@@ -4,6 +4,7 @@
 # before Nomad starts and then every hour, changes nothing that is good for another third of its life, and reloads Nomad when something changed.
 # Rotation needs no more than a new value of the settings' parameter: {generations, issuing, certificate_days, supplied}.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"
@@ -27,8 +28,10 @@ make_authority() {
     return 1
   fi
   mkdir "$place"
-  (cd "$place" && nomad tls ca create -days 3650 -common-name "Nomad $WADI_NAME $generation" >/dev/null)
-  jq -n --rawfile certificate "$place/nomad-agent-ca.pem" --rawfile private_key "$place/nomad-agent-ca-key.pem" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/O=Wadi/CN=Nomad $WADI_NAME $generation" \
+    -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+    -out "$place/ca.pem" -keyout "$place/key.pem" 2>/dev/null
+  jq -n --rawfile certificate "$place/ca.pem" --rawfile private_key "$place/key.pem" \
     '{$certificate, $private_key}' >"$place/secret.json"
   create_version "$name" first "$place/secret.json" || log "another server has made the authority $generation"
 }
@@ -36,7 +39,10 @@ make_authority() {
 # Lays down ca-N.pem and ca-N-key.pem in the work folder.
 read_authority() {
   local generation=$1 name="$WADI_AUTHORITY_SECRETS/$1"
-  secret "$name" >"$WORK/authority.json" || { make_authority "$generation" "$name" && retry 10 1 secret "$name" >"$WORK/authority.json"; }
+  if ! secret "$name" >"$WORK/authority.json"; then
+    make_authority "$generation" "$name"
+    retry 10 1 secret "$name" >"$WORK/authority.json"
+  fi
   jq -er .certificate "$WORK/authority.json" >"$WORK/ca-$generation.pem"
   jq -er .private_key "$WORK/authority.json" >"$WORK/ca-$generation-key.pem"
 }

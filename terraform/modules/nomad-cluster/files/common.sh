@@ -68,7 +68,13 @@ retry() {
   done
 }
 
-# Whether this server leads; errands that must happen once are the leader's.
-is_leader() {
-  [ "$(nomad operator api /v1/status/leader)" = "\"$(imds meta-data/local-ipv4):4647\"" ]
+# Ends the script unless this server leads: errands that must happen once are the leader's. Fails if Nomad does not answer.
+leader_only() {
+  leads || { log "another server leads: nothing to do"; exit 0; }
+}
+
+leads() {
+  local leader
+  leader=$(nomad operator api /v1/status/leader) || { log "Nomad does not answer"; exit 1; }
+  [ "$leader" = "\"$(imds meta-data/local-ipv4):4647\"" ]
 }

@@ -3,6 +3,7 @@
 # `gossip.sh rotate` makes the ring follow the secret: the new key is given to all servers, then used, and only then the others are dropped, so
 # that no server is ever cut off. Every server calls it each hour; the leader alone acts.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"
@@ -32,19 +33,17 @@ change() {
 }
 
 rotate() {
-  local wanted ring key
-  is_leader || { log "not the leader: nothing to do"; return; }
+  local wanted keys key
+  leader_only
   wanted=$(secret "$WADI_GOSSIP_SECRET")
-  ring=$(keyring /v1/agent/keyring/list)
-  if [ "$(jq -r '.PrimaryKeys | keys | join(" ")' <<<"$ring")" != "$wanted" ]; then
-    change install "$wanted"
-    change use "$wanted"
-    log "the gossip has a new key"
-    ring=$(keyring /v1/agent/keyring/list)
-  fi
+  keys=$(keyring /v1/agent/keyring/list | jq -r '.Keys | keys[]')
+  [ "$keys" != "$wanted" ] || return 0
+  change install "$wanted"
+  change use "$wanted"
+  log "the gossip has a new key"
   while read -r key; do
     [ "$key" = "$wanted" ] || { change remove "$key"; log "a former key is dropped"; }
-  done < <(jq -r '.Keys | keys[]' <<<"$ring")
+  done <<<"$keys"
 }
 
 case ${1:-} in

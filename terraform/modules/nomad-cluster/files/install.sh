@@ -2,6 +2,7 @@
 # Makes a server or client of a fresh instance: packages, Nomad by version and checksum, folders, units. cloud-init calls it once; a second call
 # changes nothing.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"

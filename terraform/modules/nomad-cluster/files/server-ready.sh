@@ -2,6 +2,7 @@
 # After Nomad started on a server: waits for a leader, bootstraps the ACLs with the token that is in Secrets Manager (whoever comes second finds it
 # done), makes the token with which clients drain themselves, and tells the group that this server is one. It may run any number of times.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"
@@ -53,7 +54,7 @@ is_voter() {
 
 retry 120 5 has_leader || { log "the servers found no leader within ten minutes"; exit 1; }
 retry 24 5 bootstrap
-if is_leader; then make_drain_token; fi
+if leads; then make_drain_token; fi
 retry 120 5 is_voter || { log "this server is no healthy voter after ten minutes"; exit 1; }
 aws autoscaling complete-lifecycle-action --lifecycle-hook-name "$WADI_LAUNCH_HOOK" --auto-scaling-group-name "$WADI_GROUP" \
   --instance-id "$(instance_id)" --lifecycle-action-result CONTINUE || log "no lifecycle action waits"

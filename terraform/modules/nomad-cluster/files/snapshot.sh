@@ -2,6 +2,7 @@
 # Nomad's state to S3: `snapshot.sh save` every hour by the leader; `snapshot.sh restore s3://…` by hand, on any server. Root keys inside are wrapped by
 # KMS: a snapshot is of use only to servers that may use the key.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # shellcheck source=/dev/null
 . "${WADI_ENV:-/etc/wadi/cluster.env}"
@@ -9,12 +10,13 @@ set -euo pipefail
 . "${WADI_LIB:-/usr/local/lib/wadi}/common.sh"
 
 umask 077
-FILE=$(mktemp "${TMPDIR:-/var/tmp}/wadi-snapshot.XXXXXX")
-trap 'rm -f "$FILE"' EXIT
+WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/wadi-snapshot.XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+FILE="$WORK/state.snap"
 
 save() {
   local place
-  is_leader || { log "not the leader: nothing to do"; return; }
+  leader_only
   place="s3://$WADI_BACKUPS/raft/$(date -u +%Y/%m/%d/%H%M%S).snap"
   with_token "$WADI_TOKEN_SECRET" nomad operator snapshot save "$FILE" >/dev/null
   nomad operator snapshot inspect "$FILE" >/dev/null
