@@ -41,8 +41,6 @@ locals {
     {
       "checkpoint-url" = var.checkpoint_url == "" ? "${var.directory}/checkpoints" : var.checkpoint_url
       "nomad.driver"   = var.driver
-      # Before Nomad 2 a workload identity may register a job, but not plan it.
-      "nomad.preflight" = var.acl && anytrue([for node in local.able : startswith(node.version, "1.")]) ? "false" : ""
     },
     {
       "nomad.artifact"          = local.package ? local.worker.artifact : ""
