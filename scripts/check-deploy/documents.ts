@@ -31,7 +31,8 @@ export interface HclDocument {
   readonly file: string;
   /** Its folder, relative to the tree. */
   readonly folder: string;
-  readonly kind: "terraform" | "terraform-test" | "nomad-job" | "nomad-policy";
+  /** A pack's files are made of the jobs, by a generator with a test of its own. */
+  readonly kind: "terraform" | "terraform-test" | "nomad-job" | "nomad-policy" | "nomad-pack";
   readonly body: Block;
   readonly text: string;
 }
@@ -67,6 +68,7 @@ function withValues(scanned: ScannedBlock, values: Json | undefined): Block {
 function kindOf(file: string): HclDocument["kind"] {
   if (file.endsWith(".tftest.hcl")) return "terraform-test";
   if (file.endsWith(".tf")) return "terraform";
+  if (file.startsWith("nomad/pack/")) return "nomad-pack";
   return file.endsWith(".policy.hcl") ? "nomad-policy" : "nomad-job";
 }
 

@@ -9,6 +9,7 @@ import { type Project, readDocuments } from "./documents.ts";
 import { type Finding, sortFindings } from "./finding.ts";
 import { applyRules, RULES, readTexts } from "./rules.ts";
 import { loadSchemas } from "./schema.ts";
+import { checkScripts } from "./shell.ts";
 import { startStubProviders } from "./stub-provider.ts";
 import {
   checkFolder,
@@ -102,12 +103,15 @@ async function rulesPart(order: GateOrder): Promise<{ findings: Finding[]; saw: 
   const { documents, findings } = await readDocuments(order.root, files);
   const project: Project = { documents, texts: readTexts(order.root) };
   const paths = chosen(order, terraformFolders(order.root)).map(({ path }) => path);
-  const all = [...findings, ...applyRules(project)];
+  const scripts = [...project.texts.keys()].filter((file) => file.endsWith(".sh"));
+  const all = [...findings, ...applyRules(project), ...(await checkScripts(order.root, scripts))];
   const wanted =
     order.folders.length === 0 ? all : all.filter(({ file }) => paths.some((path) => file === path || file.startsWith(`${path}/`)));
   return {
     findings: wanted,
-    saw: [`${RULES.length} rules over ${documents.length} of ${files.length} files and ${project.texts.size} texts`],
+    saw: [
+      `${RULES.length} rules over ${documents.length} of ${files.length} files and ${project.texts.size} texts, ${scripts.length} shell scripts`,
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Project, Rule } from "./documents.ts";
 import type { Finding } from "./finding.ts";
+import { AGENT_RULES } from "./rules/agents.ts";
 import { BUCKET_RULES } from "./rules/buckets.ts";
 import { MACHINE_RULES } from "./rules/machines.ts";
 import { NETWORK_RULES } from "./rules/network.ts";
@@ -18,6 +19,7 @@ import { VARIABLE_RULES } from "./rules/variables.ts";
 
 /** Every rule. */
 export const RULES: readonly Rule[] = [
+  ...AGENT_RULES,
   ...BUCKET_RULES,
   ...NETWORK_RULES,
   ...MACHINE_RULES,

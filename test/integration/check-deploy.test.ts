@@ -8,13 +8,15 @@ import { printFinding } from "../../scripts/check-deploy/finding.ts";
 import { checkDeploy, inParallel } from "../../scripts/check-deploy/gate.ts";
 import { terraformVersion } from "../../scripts/check-deploy/terraform.ts";
 import { ROOT } from "../../scripts/process.ts";
+import { AWS_FAULTS } from "../support/deploy/aws-faults.ts";
 import { expectFound, FaultBench } from "../support/deploy/fault-bench.ts";
-import { AWS_FAULTS, NOMAD_FAULTS, TERRAFORM_FAULTS } from "../support/deploy/faults.ts";
+import { MACHINE_FAULTS, NOMAD_FAULTS } from "../support/deploy/nomad-faults.ts";
+import { TERRAFORM_FAULTS } from "../support/deploy/terraform-faults.ts";
 import { requires } from "../support/requirement.ts";
 
 /** All planted faults together, on a machine that does nothing else. */
 const LIMIT_MS = 60_000;
-const RULE_FAULTS = [...AWS_FAULTS, ...NOMAD_FAULTS];
+const RULE_FAULTS = [...AWS_FAULTS, ...NOMAD_FAULTS, ...MACHINE_FAULTS];
 
 /** Names every fault that was not found, not only the first. */
 function failures(checks: readonly (() => void)[]): string {

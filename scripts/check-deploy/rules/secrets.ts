@@ -30,7 +30,7 @@ function looksSecret(value: string): boolean {
     )
   )
     return false;
-  if (/^[.\w-]*\/|:\/\/|^[a-z_.-]+$|^[a-z0-9]+(_[a-z0-9]+)+$|^[A-Z_]+$|^\W/.test(value)) return false;
+  if (/^[.\w-]*\/|^[A-Z_]+=|:\/\/|^[a-z_.-]+$|^[a-z0-9]+(_[a-z0-9]+)+$|^[A-Z_]+$|^\W/.test(value)) return false;
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/].filter((one) => one.test(value)).length;
   return classes >= 2 && entropy(value) > 2.5;
 }

@@ -11,10 +11,11 @@ import { type Finding, printFinding } from "../../../scripts/check-deploy/findin
 import { hclFiles } from "../../../scripts/check-deploy/gate.ts";
 import { applyRules, readTexts } from "../../../scripts/check-deploy/rules.ts";
 import { loadSchemas } from "../../../scripts/check-deploy/schema.ts";
+import { checkScripts } from "../../../scripts/check-deploy/shell.ts";
 import { type StubProviders, startStubProviders } from "../../../scripts/check-deploy/stub-provider.ts";
 import { checkFolder, checkFormat, copyTree, type TerraformSetting, terraformFolders } from "../../../scripts/check-deploy/terraform.ts";
 import { ROOT } from "../../../scripts/process.ts";
-import type { DeployFault } from "./faults.ts";
+import type { DeployFault } from "./deploy-fault.ts";
 
 /** Where faults are planted. */
 export class FaultBench {
@@ -59,11 +60,18 @@ export class FaultBench {
     const folder = join(this.#scratch, `rules-${this.#planted++}`);
     mkdirSync(join(folder, dirname(fault.file)), { recursive: true });
     writeFileSync(join(folder, fault.file), this.#edited(fault));
+    if (!/\.(tf|hcl)$/.test(fault.file)) return this.#byTexts(fault, folder);
     const { documents, findings } = await readDocuments(folder, [fault.file]);
     const others = this.#documents.filter(({ file }) => file !== fault.file);
     // In its place among the others: rules look at files in order.
     const project = { documents: [...others, ...documents].sort((a, b) => (a.file < b.file ? -1 : 1)), texts: this.#texts };
     const all = findings.length > 0 ? findings : applyRules(project);
+    return all.filter((finding) => !this.#known.has(printFinding(finding)));
+  }
+
+  async #byTexts(fault: DeployFault, folder: string): Promise<Finding[]> {
+    const texts = new Map(this.#texts).set(fault.file, readFileSync(join(folder, fault.file), "utf8"));
+    const all = [...applyRules({ documents: this.#documents, texts }), ...(await checkScripts(folder, [fault.file]))];
     return all.filter((finding) => !this.#known.has(printFinding(finding)));
   }
 
@@ -90,12 +98,8 @@ export function expectFound(fault: DeployFault, findings: readonly Finding[]): v
   expect(found, `${fault.name} (${fault.file}) should be found by ${fault.rule} as ${fault.says}; found was\n${seen}`).to.equal(true);
 }
 
-/** Whether a finding is at the file, in its folder, or, for names that others use, in the same half of the toolkit. */
+/** Whether a finding is in the module, root or folder of the file, or, for what one root gives another, in the other. */
 function isNear(found: string, planted: string): boolean {
-  return (
-    found === planted ||
-    found.startsWith(dirname(planted)) ||
-    (found.startsWith("nomad/") && planted.startsWith("nomad/")) ||
-    found.startsWith("terraform/platform")
-  );
+  const part = (file: string) => /^(terraform\/modules\/[^/]+|terraform\/[^/]+|nomad)/.exec(file)?.[0];
+  return part(found) === part(planted) || found.startsWith("terraform/platform/");
 }
