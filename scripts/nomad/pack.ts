@@ -93,8 +93,9 @@ function variableBlock({ name, type, description, default: value }: JobVariable)
 `;
 }
 
-/** A value as HCL; what HCL would fill in is escaped. */
+/** A value as HCL, formatted as `terraform fmt` does; what HCL would fill in is escaped. */
 function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   return JSON.stringify(value).replaceAll("${", "$${").replaceAll("%{", "%%{");
 }
 

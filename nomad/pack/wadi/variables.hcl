@@ -1,7 +1,7 @@
 variable "jobs" {
   type        = list(string)
   description = "Which jobs are run, of api, autoscaler, backup, controller, grafana, node, postgres, prefetch, prometheus, pushgateway, s3."
-  default     = ["postgres","controller","api","prometheus","pushgateway"]
+  default     = ["postgres", "controller", "api", "prometheus", "pushgateway"]
 }
 
 variable "namespace" {
