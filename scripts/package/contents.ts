@@ -2,7 +2,7 @@
  * Which files a package has. The worker's are traced from its entries, so that it carries no compiler, no planner, no database driver and no
  * UI; the whole product takes all of `dist/` and every dependency that is not for development.
  */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { nodeFileTrace } from "@vercel/nft";
 import { listFiles, ROOT, runProgram } from "../process.ts";
@@ -32,7 +32,14 @@ export async function copyContents(name: PackageName, architecture: Architecture
   cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
   const installed = await runProgram("npm", ["ci", ...FLAGS, "--os=linux", "--libc=glibc", `--cpu=${architecture}`], folder);
   if (installed.code !== 0) throw new Error(`npm could not install the dependencies:\n${installed.output}`);
+  removeSourceMaps(join(folder, "node_modules"));
   writeManifest(folder);
+}
+
+/** A tenth of all dependencies, and nobody debugs them here. */
+function removeSourceMaps(folder: string): void {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) if (entry.isFile() && entry.name.endsWith(".map")) rmSync(join(entry.parentPath, entry.name));
 }
 
 function copyFile(file: string, folder: string): void {
