@@ -1,5 +1,5 @@
-# Versions, provider and where the state is. The state holds no secret, but whoever may write it owns the cluster: keep it in a bucket of its own
-# (terraform/README.md, "The state") and name that on the command line: terraform -chdir=terraform/aws init -backend-config=state.s3.tfbackend
+# Versions and provider. The state is a file here until there is a backend_override.tf, which terraform/state writes out: with more than one operator, or
+# anything of value, let it be in a bucket. It holds no secret, but whoever may change it owns the cluster.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -12,11 +12,6 @@ terraform {
       source  = "hashicorp/random"
       version = "~> 3.7"
     }
-  }
-
-  backend "s3" {
-    use_lockfile = true
-    encrypt      = true
   }
 }
 

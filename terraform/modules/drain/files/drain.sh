@@ -43,7 +43,8 @@ urgency() {
 begin_drain() {
   local seconds=$1 reason=$2
   log "instance goes ($reason): drains within $seconds s"
-  with_token "$WADI_TOKEN_SECRET" nomad node drain -self -enable -yes -detach -deadline "${seconds}s" -m "instance goes: $reason"
+  with_token "$WADI_TOKEN_SECRET" nomad node drain -enable -yes -detach -deadline "${seconds}s" \
+    -m "instance goes: $reason" "$(node_id)"
 }
 
 # Tasks that still run here, the node's own system jobs aside. Fails if Nomad does not answer.
