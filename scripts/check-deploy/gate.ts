@@ -17,8 +17,8 @@ import {
   copyTree,
   type TerraformFolder,
   type TerraformSetting,
+  terraformAbsence,
   terraformFolders,
-  terraformVersion,
 } from "./terraform.ts";
 
 /** What to check. */
@@ -120,12 +120,11 @@ export async function checkDeploy(order: GateOrder): Promise<GateReport> {
   const begin = performance.now();
   const scratch = mkdtempSync(join(tmpdir(), "wadi-gate-"));
   try {
-    const version = order.withTerraform ? await terraformVersion() : undefined;
+    const absence = order.withTerraform ? await terraformAbsence() : "not asked for";
     const none = { findings: [], saw: [] };
     // At the same time: terraform's processes leave this one little to do.
-    const [part, rules] = await Promise.all([version === undefined ? none : terraformPart(order, scratch), rulesPart(order)]);
-    const absent = order.withTerraform ? "there is no terraform on this machine" : "not asked for";
-    const notRun = version === undefined ? [`terraform fmt, init, validate and test: ${absent}`] : [];
+    const [part, rules] = await Promise.all([absence === undefined ? terraformPart(order, scratch) : none, rulesPart(order)]);
+    const notRun = absence === undefined ? [] : [`terraform fmt, init, validate and test: ${absence}`];
     const findings = sortFindings([...part.findings, ...rules.findings]);
     return { findings, saw: [...part.saw, ...rules.saw], notRun, elapsedMs: performance.now() - begin };
   } finally {

@@ -44,10 +44,17 @@ interface Diagnostic {
 const FOREIGN = /^(TF_|AWS_|NOMAD_)/;
 const REGISTRY_ONLY_OFFLINE = 'provider_installation {\n  filesystem_mirror {\n    path = "/nonexistent"\n  }\n}\n';
 
-/** The version of the terraform on this machine; undefined if there is none. */
-export async function terraformVersion(): Promise<string | undefined> {
+/** The oldest Terraform with write-only arguments, as [major, minor]. */
+const OLDEST = [1, 11] as const;
+
+/** Why terraform cannot be run on this machine; undefined if it can. */
+export async function terraformAbsence(): Promise<string | undefined> {
   const { code, stdout } = await runProgram("terraform", ["version", "-json"], ".", { CHECKPOINT_DISABLE: "1" });
-  return code === 0 ? (JSON.parse(stdout) as { terraform_version: string }).terraform_version : undefined;
+  if (code !== 0) return "there is no terraform on the path";
+  const version = (JSON.parse(stdout) as { terraform_version: string }).terraform_version;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return undefined;
+  return `terraform ${version} is older than ${OLDEST.join(".")}`;
 }
 
 /** Copies what terraform reads, `terraform/` and `nomad/`, from `root` to `tree`; nothing that an earlier run left there. */

@@ -2,12 +2,14 @@
  * The deployment gate over the toolkit as it is, and over the toolkit with mistakes: nothing is found in the first, each of the mistakes by the rule
  * or step that is for it.
  */
-import { loadavg } from "node:os";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { printFinding } from "../../scripts/check-deploy/finding.ts";
 import { checkDeploy, inParallel } from "../../scripts/check-deploy/gate.ts";
-import { terraformVersion } from "../../scripts/check-deploy/terraform.ts";
-import { ROOT } from "../../scripts/process.ts";
+import { terraformAbsence } from "../../scripts/check-deploy/terraform.ts";
+import { ROOT, runNode } from "../../scripts/process.ts";
 import { AWS_FAULTS } from "../support/deploy/aws-faults.ts";
 import { expectFound, FaultBench } from "../support/deploy/fault-bench.ts";
 import { MACHINE_FAULTS, NOMAD_FAULTS } from "../support/deploy/nomad-faults.ts";
@@ -59,9 +61,27 @@ describe("check:deploy, rules", function () {
   });
 });
 
+describe("check:deploy, where there is no terraform", function () {
+  this.timeout(120_000);
+
+  it("runs the rules, says what was not run, and ends with a code of its own", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "wadi-gate-path-"));
+    try {
+      // A path with shells and nothing else.
+      for (const shell of ["bash", "sh"]) symlinkSync(`/bin/${shell}`, join(folder, shell));
+      const { code, stdout } = await runNode(["--import", "tsx", "scripts/check-deploy.ts"], { PATH: folder });
+      expect(stdout).to.contain("not run: terraform fmt, init, validate and test: there is no terraform on the path");
+      expect(stdout).to.match(/\d+ rules over \d+ of \d+ files/);
+      expect([code, stdout.includes("nothing found")]).to.deep.equal([3, true]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe("check:deploy, terraform against stand-ins for providers", function () {
   this.timeout(900_000);
-  requires("terraform", async () => ((await terraformVersion()) === undefined ? "no terraform on the path" : undefined));
+  requires("terraform", terraformAbsence);
 
   it("finds nothing in the toolkit as it is: formatted, valid, tested", async () => {
     const { findings, notRun, saw } = await checkDeploy({ root: ROOT, folders: [], withTerraform: true });
