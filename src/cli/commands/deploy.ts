@@ -61,7 +61,7 @@ export async function deployApply(args: ApplyArguments, loaded: LoadedConfig): P
     process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
     const applied = await applyPlan(deployment.client, plan, { waitMs: args.waitMs, signal: interrupted.signal, tell: say });
     if (interrupted.signal.aborted) return sayInterrupted(applied);
-    if (args.example) say(await startExample(deployment));
+    if (args.example) say(await startExample(deployment, { limitMs: args.waitMs, signal: interrupted.signal }));
     await sayResult(args, deployment, applied);
     return EXIT.done;
   } finally {

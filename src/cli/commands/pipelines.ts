@@ -123,7 +123,7 @@ async function readUdf(path: string): Promise<{ readonly definition: string; rea
 }
 
 /** Waits until the pipeline's job is in one of `states`; throws if it fails or ends elsewhere. */
-export async function reach(client: ApiClient, id: string, states: readonly string[]): Promise<Job> {
+async function reach(client: ApiClient, id: string, states: readonly string[]): Promise<Job> {
   for (let said = ""; ; await sleep(POLL_MS)) {
     const job = await jobOf(client, { id });
     if (job.state !== said && process.stderr.isTTY) say(`${job.id} is ${job.state}`);

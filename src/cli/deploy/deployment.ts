@@ -9,7 +9,7 @@ import { nomadConnection } from "../../scheduler/nomad/settings.ts";
 import type { DeployPlan } from "./apply.ts";
 import { isOneMachine, localValues, lookAround, readyNodes } from "./local.ts";
 import { planJob, renderJobs } from "./plan.ts";
-import { type PolicyState, policyState } from "./policies.ts";
+import { hasAcl, type PolicyState, policyState } from "./policies.ts";
 import { missingSecrets } from "./secrets.ts";
 import { readTemplates, shippedFolder, type TemplateSet } from "./templates.ts";
 import { parseSets, readValuesFile, type ValueLayer } from "./values.ts";
@@ -42,15 +42,18 @@ export interface Deployment {
 /** The values file that is read where none is named. */
 export const VALUES_FILE = "wadi-deploy.toml";
 
-/** Connects to Nomad as the settings say. Throws `connection-lost` with the way out if nobody answers. */
+/** Connects to Nomad as the settings say. Throws with the way out if nobody answers, or if the token is not one. */
 export async function openNomad({ config }: LoadedConfig): Promise<NomadClient> {
   const client = new NomadClient(nomadConnection(config), systemClock);
   try {
-    await client.call({ path: "/v1/status/leader" });
+    await client.call({ path: "/v1/status/leader" }).catch((thrown: unknown) => {
+      throw unreachable(thrown);
+    });
+    await hasAcl(client);
     return client;
   } catch (thrown) {
     client.close();
-    throw unreachable(thrown);
+    throw thrown;
   }
 }
 

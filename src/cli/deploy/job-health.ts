@@ -152,7 +152,7 @@ const BAD = new Set([
 
 /** What is wrong with an allocation's tasks: the last bad event of each; empty: nothing. */
 function troubleOf({ TaskStates }: NomadAllocation): string {
-  const words = Object.entries(TaskStates).flatMap(([task, { State, Failed, Events }]) => {
+  const words = byName(TaskStates).flatMap(([task, { State, Failed, Events }]) => {
     if (State === "dead" && !Failed) return [];
     const bad = Events.findLast((event) => isBad(event));
     if (bad === undefined || (State === "running" && Events.at(-1)?.Type === "Started" && bad.Type === "Template")) return [];
@@ -161,12 +161,17 @@ function troubleOf({ TaskStates }: NomadAllocation): string {
   return words.join("; ");
 }
 
+/** Nomad's maps come in any order. */
+function byName<T>(tasks: Readonly<Record<string, T>>): readonly (readonly [string, T])[] {
+  return Object.entries(tasks).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 function isBad({ Type, Details }: NomadTaskEvent): boolean {
   return BAD.has(Type) && !(Type === "Terminated" && Details["exit_code"] === "0");
 }
 
 /** The last event of an allocation's tasks. */
 function lastWord(allocation: NomadAllocation | undefined): string {
-  const tasks = Object.entries(allocation?.TaskStates ?? {}).filter(([, { State, Failed }]) => State !== "dead" || Failed);
+  const tasks = byName(allocation?.TaskStates ?? {}).filter(([, { State, Failed }]) => State !== "dead" || Failed);
   return tasks.map(([task, { Events }]) => `task ${task}: ${Events.at(-1)?.DisplayMessage ?? "pending"}`).join("; ");
 }

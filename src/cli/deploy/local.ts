@@ -25,6 +25,8 @@ export interface Machine {
   readonly user: string;
   /** For data and checkpoints; an absolute path. */
   readonly folder: string;
+  /** Nomad's agent as host:port, for Prometheus. */
+  readonly agent: string;
 }
 
 /** Values of one machine and what is to be said about them. */
@@ -75,6 +77,7 @@ export async function lookAround(client: NomadClient, folder: string | undefined
   // Only an agent of root can offer exec.
   const root = healthy(able[0] as NomadNode, "exec") || userInfo().uid === 0;
   return {
+    agent: new URL(client.address.startsWith("http") ? client.address : "http://127.0.0.1:4646").host,
     program: wadiProgram(),
     postgres: findPostgres(),
     prometheus: findProgram("prometheus"),
@@ -133,7 +136,13 @@ export function localValues(machine: Machine, set: TemplateSet, elsewhere: boole
     postgres: postgresValues(machine),
     controller: { memory: 512, cpu: 200 },
     api: { memory: 256, cpu: 100 },
-    prometheus: { memory: 256, cpu: 100, disk: 1024, ...(prometheus === undefined ? {} : { command: prometheus }) },
+    prometheus: {
+      memory: 256,
+      cpu: 100,
+      disk: 1024,
+      nomad_servers: [machine.agent],
+      ...(prometheus === undefined ? {} : { command: prometheus }),
+    },
     pushgateway: { cpu: 50, ...(pushgateway === undefined ? {} : { command: pushgateway }) },
   };
   return {

@@ -45,22 +45,30 @@ export async function policyState(client: NomadClient, set: TemplateSet, jobs: r
   return { acl: true, missing, unseen };
 }
 
-/** Whether ACLs are on. Throws `permission-denied` for a token that Nomad does not know. */
-async function hasAcl(client: NomadClient): Promise<boolean> {
+/** Whether ACLs are on. Throws `permission-denied` for a token that Nomad does not know, and for none where one is needed. */
+export async function hasAcl(client: NomadClient): Promise<boolean> {
+  let self: unknown;
   try {
-    // Without ACLs, releases since 2.0 answer the first of these for an anonymous token.
-    for (const path of ["/v1/acl/token/self", "/v1/acl/policies"]) {
-      if ((await client.call({ path, accept: [400] })).status === 400) return false;
-    }
-    return true;
+    const own = await client.call({ path: "/v1/acl/token/self", accept: [400] });
+    if (own.status === 400) return false;
+    self = own.body;
+    // Without ACLs, releases since 2.0 answer the first question for an anonymous token.
+    if ((await client.call({ path: "/v1/acl/policies", accept: [400] })).status === 400) return false;
   } catch (thrown) {
     const error = toAppError(thrown);
     if (error.code !== "permission-denied") throw error;
-    throw userError("permission-denied", "Nomad's ACLs are on, and it does not know the token of this command", {
-      hint: "Set NOMAD_TOKEN to a token that may submit jobs and write variables; a management token can also write the jobs' policies.",
-      cause: error,
-    });
+    if (self === undefined) throw noToken("it does not know the token of this command", error);
   }
+  const { AccessorID } = (self ?? {}) as { readonly AccessorID?: string };
+  if (AccessorID === "anonymous") throw noToken("this command has no token", undefined);
+  return true;
+}
+
+function noToken(why: string, cause: unknown) {
+  return userError("permission-denied", `Nomad's ACLs are on, and ${why}`, {
+    hint: "Set NOMAD_TOKEN to a token that may submit jobs and write variables; a management token can also write the jobs' policies.",
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** The policy of a job's file, in the namespace that the job is in. Pure. */
