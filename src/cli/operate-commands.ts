@@ -1,4 +1,4 @@
-/** Commands for whoever operates a cluster: doctor, upgrade, backup, restore, support-bundle. */
+/** Commands for whoever operates a cluster: doctor, upgrade, backup, restore, recover, support-bundle. */
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { LoadedConfig } from "../core/config.ts";
@@ -42,6 +42,20 @@ const UPGRADE_MOVE = {
   ...UPGRADE,
   timeout: { type: "string", requiresArg: true, default: "10m", describe: "time for one pipeline" },
   continue: { type: "boolean", default: false, describe: "go on with the others after one that failed" },
+} as const;
+
+const RECOVER = {
+  ...STATE,
+  from: {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    default: [],
+    describe: "store with checkpoints, s3://bucket/prefix or a directory; the setting checkpoint-url by default",
+  },
+  yes: { alias: "y", type: "boolean", default: false, describe: "do not ask before rows are written" },
+  start: { type: "boolean", default: false, describe: "run the pipelines at once; they come back stopped otherwise" },
+  json: { type: "boolean", default: false, describe: "the plan as JSON" },
 } as const;
 
 async function upgradeClient(a: { readonly config: string | undefined; readonly "api-url": string | undefined; readonly json: boolean }) {
@@ -137,6 +151,23 @@ function register(y: Argv, finish: Finish): Argv {
       },
     )
     .command(
+      "recover",
+      "rebuild pipelines and their positions from checkpoints, into an empty database",
+      (c) =>
+        c
+          .options(RECOVER)
+          .example("$0 recover --from s3://my-checkpoints", "shows what is there, and asks")
+          .epilogue(
+            "Connections come back with references to their secrets, not with secrets. API keys do not come back.\n" +
+              "Exit codes: 0 all that was found is recovered, 1 something was left out, 2 wrong usage.",
+          ),
+      async (a) => {
+        const { recover } = await import("./commands/recover.ts");
+        const args = { from: a.from, yes: a.yes, start: a.start, json: a.json };
+        finish(await recover(args, await configured(a.config, a["state-dir"])));
+      },
+    )
+    .command(
       "support-bundle",
       "collect logs, settings and states in one file, without secrets",
       (c) => c.options(BUNDLE).epilogue("Nothing is sent anywhere. WADI_API_TOKEN is used for the API if it is set."),
@@ -149,6 +180,13 @@ function register(y: Argv, finish: Finish): Argv {
 
 /** Commands for operators. */
 export const operateCommands: CommandSet = {
-  options: { doctor: DOCTOR, upgrade: { ...UPGRADE_PLAN, ...UPGRADE_MOVE }, backup: STATE, restore: STATE, "support-bundle": BUNDLE },
+  options: {
+    doctor: DOCTOR,
+    upgrade: { ...UPGRADE_PLAN, ...UPGRADE_MOVE },
+    backup: STATE,
+    restore: STATE,
+    recover: RECOVER,
+    "support-bundle": BUNDLE,
+  },
   register,
 };

@@ -30,6 +30,7 @@ import type { RunKey, WorkerView } from "../scheduler/scheduler.ts";
 import { makeArtifact, readArtifact } from "./artifacts.ts";
 import { makeAssignment, type RunPlan } from "./assignment.ts";
 import type { LeaderContext } from "./context.ts";
+import { leaveDescription } from "./description.ts";
 import type { JobLabels } from "./job-gauges.ts";
 import { runLimits } from "./limits.ts";
 import { RunEpochs } from "./run-epochs.ts";
@@ -157,7 +158,7 @@ export class RunDriver {
   }
 
   async #prepare(): Promise<{ plan: RunPlan; checkpoints: JobCheckpoints; epochs: RunEpochs }> {
-    const { context, job, run, pipeline, artifactHash, parallelism, ignoreStateBeforeEpoch = 0 } = this.#init;
+    const { context, job, run, pipeline, artifactHash, parallelism, adoption, ignoreStateBeforeEpoch = 0 } = this.#init;
     const { db, stores, settings, clock, term } = context;
     const programText = must(await context.writes.run(() => readProgramText(db, pipeline.id)), `the program of pipeline ${pipeline.id}`);
     const program = decodeProgram(programText);
@@ -216,6 +217,7 @@ export class RunDriver {
       onImbalance,
     };
     this.#tellSkipped(checkpoints);
+    if (adoption === undefined) await leaveDescription(context, job, store);
     return { plan, checkpoints, epochs: new RunEpochs(shared) };
   }
 
