@@ -77,6 +77,7 @@ module "nomad_cluster" {
   nomad_region            = local.nomad_region
   network                 = { vpc_id = module.network.vpc_id, subnet_ids = module.network.private_subnet_ids }
   nomad                   = var.nomad
+  client_nomad            = var.client_nomad
   servers                 = var.servers
   client_pools            = var.client_pools
   images                  = var.images == null ? terraform_data.images.output : var.images
@@ -90,6 +91,7 @@ module "nomad_cluster" {
   kms_key_arn             = aws_kms_key.this.arn
   drain                   = { environment = module.drain.environment, files = module.drain.files }
   ui_port                 = var.ui_port
+  secret_recovery_days    = var.secret_recovery_days
 }
 
 module "drain" {

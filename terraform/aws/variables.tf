@@ -88,6 +88,16 @@ variable "nomad" {
   }
 }
 
+variable "client_nomad" {
+  type = object({
+    version   = string
+    sha256    = object({ amd64 = string, arm64 = string })
+    downloads = optional(string, "https://releases.hashicorp.com/nomad")
+  })
+  description = "Nomad of the clients during an upgrade, which reaches servers first; null: that of the servers."
+  default     = null
+}
+
 variable "servers" {
   type = object({
     count         = optional(number, 3)
@@ -242,6 +252,16 @@ variable "deletion_protection" {
   type        = bool
   description = "Whether AWS refuses to delete database and load balancer. To destroy an installation, apply false first."
   default     = true
+}
+
+variable "secret_recovery_days" {
+  type        = number
+  description = "Days for which a destroyed secret can be restored, and its name not be used again: 0, or 7 to 30."
+  default     = 7
+  validation {
+    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
+    error_message = "Secrets Manager waits 0, or 7 to 30 days."
+  }
 }
 
 variable "tags" {

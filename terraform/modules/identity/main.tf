@@ -30,8 +30,9 @@ locals {
       jobs = ["wadi-backup", "wadi-backup/periodic-*"]
       statements = [
         local.use_key,
-        # It adds dumps and cannot take any away: the lifecycle of the bucket does.
-        { Sid = "Objects", Effect = "Allow", Action = ["s3:PutObject", "s3:AbortMultipartUpload"], Resource = ["${var.buckets.backups}/postgres/*"] },
+        # What it deletes, because it keeps so many, stays for a week as an old version.
+        { Sid = "Objects", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], Resource = ["${var.buckets.backups}/postgres/*"] },
+        { Sid = "Bucket", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.buckets.backups], Condition = { StringLike = { "s3:prefix" = ["postgres/*"] } } },
       ]
     }
     autoscaler = {

@@ -93,6 +93,10 @@ resource "aws_autoscaling_group" "clients" {
     propagate_at_launch = true
   }
 
+  timeouts {
+    delete = "60m"
+  }
+
   lifecycle {
     # The autoscaler decides how many there are; the load balancer is attached by its own module.
     ignore_changes = [desired_capacity, load_balancers, target_group_arns]

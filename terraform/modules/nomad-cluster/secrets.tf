@@ -38,9 +38,10 @@ resource "aws_secretsmanager_secret" "token" {
 }
 
 resource "aws_secretsmanager_secret_version" "token" {
-  secret_id                = aws_secretsmanager_secret.token.id
-  secret_string_wo         = local.token
-  secret_string_wo_version = var.token_version
+  secret_id        = aws_secretsmanager_secret.token.id
+  secret_string_wo = local.token
+  # Nomad takes it once: later it is changed in Nomad and in the secret by hand, and Terraform keeps out of it.
+  secret_string_wo_version = 1
 }
 
 # Empty until the first server starts (or, if supplied, until you fill it).

@@ -93,6 +93,10 @@ resource "aws_autoscaling_group" "servers" {
     propagate_at_launch = true
   }
 
+  timeouts {
+    delete = "60m"
+  }
+
   lifecycle {
     ignore_changes = [load_balancers, target_group_arns]
   }

@@ -39,15 +39,20 @@ locals {
     WADI_NAME                      = var.name
     WADI_AWS_REGION                = var.region
     WADI_NOMAD_REGION              = var.nomad_region
-    WADI_NOMAD_VERSION             = var.nomad.version
-    WADI_NOMAD_SHA256_AMD64        = var.nomad.sha256.amd64
-    WADI_NOMAD_SHA256_ARM64        = var.nomad.sha256.arm64
-    WADI_NOMAD_DOWNLOADS           = var.nomad.downloads
     WADI_CERTIFICATES_PARAMETER    = aws_ssm_parameter.certificates.name
     WADI_CLIENT_CERTIFICATE_SECRET = aws_secretsmanager_secret.client_certificate.arn
   })
 
-  server_environment = merge(local.environment, {
+  archive = {
+    for role, nomad in { server = var.nomad, client = coalesce(var.client_nomad, var.nomad) } : role => {
+      WADI_NOMAD_VERSION        = nomad.version
+      WADI_NOMAD_SHA256_AMD64   = nomad.sha256.amd64
+      WADI_NOMAD_SHA256_ARM64   = nomad.sha256.arm64
+      WADI_NOMAD_DOWNLOADS      = nomad.downloads
+    }
+  }
+
+  server_environment = merge(local.environment, local.archive.server, {
     WADI_ROLE               = "server"
     WADI_GROUP              = local.server_group
     WADI_LAUNCH_HOOK        = local.launch_hook
@@ -62,7 +67,7 @@ locals {
   })
 
   client_environment = {
-    for name in keys(var.client_pools) : name => merge(local.environment, {
+    for name in keys(var.client_pools) : name => merge(local.environment, local.archive.client, {
       WADI_ROLE         = "client"
       WADI_GROUP        = local.client_groups[name]
       WADI_TOKEN_SECRET = aws_secretsmanager_secret.drain_token.arn

@@ -38,6 +38,20 @@ variable "nomad" {
   }
 }
 
+variable "client_nomad" {
+  type = object({
+    version   = string
+    sha256    = object({ amd64 = string, arm64 = string })
+    downloads = optional(string, "https://releases.hashicorp.com/nomad")
+  })
+  description = "Nomad of the clients while the servers are upgraded first; null: that of the servers."
+  default     = null
+  validation {
+    condition     = var.client_nomad == null || try(alltrue([for sum in values(var.client_nomad.sha256) : can(regex("^[0-9a-f]{64}$", sum))]), false)
+    error_message = "A checksum is 64 hexadecimal digits."
+  }
+}
+
 variable "servers" {
   type = object({
     count         = optional(number, 3)
@@ -126,16 +140,6 @@ variable "gossip_key_version" {
   default     = 1
   validation {
     condition     = var.gossip_key_version >= 1 && floor(var.gossip_key_version) == var.gossip_key_version
-    error_message = "The version counts from 1."
-  }
-}
-
-variable "token_version" {
-  type        = number
-  description = "Version of the management token that Terraform wrote. Raising it changes the secret, not Nomad: see the rotation of the token in terraform/README.md."
-  default     = 1
-  validation {
-    condition     = var.token_version >= 1 && floor(var.token_version) == var.token_version
     error_message = "The version counts from 1."
   }
 }

@@ -83,7 +83,7 @@ run "the_gossip_gets_a_new_key" {
     gossip_key_version = 2
   }
   assert {
-    condition     = aws_secretsmanager_secret_version.gossip.secret_string_wo_version == 2 && aws_secretsmanager_secret_version.token.secret_string_wo_version == 1 && output.user_data == run.installed.user_data
+    condition     = aws_secretsmanager_secret_version.gossip.secret_string_wo_version == 2 && output.user_data == run.installed.user_data
     error_message = "only the gossip's secret may change"
   }
 }
@@ -99,7 +99,31 @@ run "root_keys_follow_their_age" {
   }
 }
 
-run "an_upgrade_replaces_instances_one_by_one" {
+run "an_upgrade_reaches_servers_first" {
+  command = plan
+  variables {
+    nomad = {
+      version = "1.11.3"
+      sha256 = {
+        amd64 = "0000000000000000000000000000000000000000000000000000000000000003"
+        arm64 = "0000000000000000000000000000000000000000000000000000000000000004"
+      }
+    }
+    client_nomad = {
+      version = "1.11.2"
+      sha256 = {
+        amd64 = "0000000000000000000000000000000000000000000000000000000000000001"
+        arm64 = "0000000000000000000000000000000000000000000000000000000000000002"
+      }
+    }
+  }
+  assert {
+    condition     = output.user_data["/server"] != run.installed.user_data["/server"] && output.user_data["default"] == run.installed.user_data["default"]
+    error_message = "clients must wait until the servers are new"
+  }
+}
+
+run "then_clients_one_by_one" {
   command = plan
   variables {
     nomad = {
