@@ -2,7 +2,6 @@
  * Pushes a worker's metrics to the Pushgateway that the controller names: now and then, and once at the end, so that runs too short for a scrape
  * leave their numbers. It never disturbs the work: one push at a time, each bounded, and a Pushgateway that fails is told of once a minute.
  */
-import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 import { toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
@@ -17,7 +16,8 @@ const TELL_MS = 60_000;
 /** What it works with. */
 export interface MetricsPushInit {
   readonly group: PushGroup;
-  readonly registry: Pick<Registry, "metrics" | "contentType">;
+  /** A prom-client `Registry`, or what answers like one. */
+  readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
