@@ -50,6 +50,13 @@ describe("the worker's package", function () {
     expect(run("cluster").stderr).to.include("This package runs workers only");
   });
 
+  it("needs no library that machines without compilers lack", () => {
+    const needed = readFileSync(join(root(), "bin", "node"), "latin1").match(/\blib[a-z+_]+\.so\.\d+/g) ?? [];
+    expect([...new Set(needed)]).to.include("libc.so.6");
+    // https://github.com/nodejs/node/issues/60790
+    expect(needed).not.to.include("libatomic.so.1");
+  });
+
   it("is small: no compiler, no planner, no database driver, no UI", () => {
     expect(statSync(made.file).size).to.be.lessThan(SIZE_MAX);
     for (const name of ["assemblyscript", "typescript", "knex", "pg", "@electric-sql", "koa", "@guanmingchiu"]) {
