@@ -31,8 +31,13 @@ variables {
   }
 }
 
-run "runs_wadi_from_the_checkout" {
+run "runs_wadi_from_the_checkout_and_keeps_each_jobs_data_apart" {
   command = plan
+
+  variables {
+    jobs      = ["controller", "api", "postgres", "prometheus"]
+    directory = "/srv/wadi"
+  }
 
   assert {
     condition     = module.platform.values.controller.command == "node" && jsondecode(module.platform.values.controller.arguments)[0] == "/opt/wadi/dist/cli/main.js"
@@ -53,6 +58,21 @@ run "runs_wadi_from_the_checkout" {
     condition     = output.ui == "http://127.0.0.1:5115"
     error_message = "The UI must be on the node's address and the API's port."
   }
+
+  assert {
+    condition     = module.platform.values.postgres.data_directory == "/srv/wadi/postgres" && module.platform.values.prometheus.data_directory == "/srv/wadi/prometheus"
+    error_message = "Two jobs must not share a directory."
+  }
+
+  assert {
+    condition     = jsondecode(module.platform.values.controller.settings)["checkpoint-url"] == "/srv/wadi/checkpoints"
+    error_message = "Checkpoints must be in the directory."
+  }
+
+  assert {
+    condition     = jsondecode(module.platform.values.prometheus.nomad_servers) == ["127.0.0.1:14646"]
+    error_message = "Prometheus must scrape the agent where it is."
+  }
 }
 
 run "runs_wadi_from_a_package" {
@@ -72,38 +92,6 @@ run "runs_wadi_from_a_package" {
   assert {
     condition     = jsondecode(module.platform.values.controller.settings)["nomad.artifact"] == "https://example.com/wadi.tar.zst"
     error_message = "Workers take the same package where there is none of their own."
-  }
-}
-
-run "keeps_each_jobs_data_apart" {
-  command = plan
-
-  variables {
-    jobs      = ["controller", "api", "postgres", "prometheus"]
-    directory = "/srv/wadi"
-  }
-
-  assert {
-    condition     = module.platform.values.postgres.data_directory == "/srv/wadi/postgres" && module.platform.values.prometheus.data_directory == "/srv/wadi/prometheus"
-    error_message = "Two jobs must not share a directory."
-  }
-
-  assert {
-    condition     = jsondecode(module.platform.values.controller.settings)["checkpoint-url"] == "/srv/wadi/checkpoints"
-    error_message = "Checkpoints must be in the directory."
-  }
-}
-
-run "finds_the_port_on_which_the_one_agent_is" {
-  command = plan
-
-  variables {
-    jobs = ["controller", "api", "postgres", "prometheus"]
-  }
-
-  assert {
-    condition     = jsondecode(module.platform.values.prometheus.nomad_servers) == ["127.0.0.1:14646"]
-    error_message = "Prometheus must scrape the agent where it is."
   }
 }
 
@@ -128,32 +116,14 @@ run "refuses_a_driver_that_no_node_has" {
   expect_failures = [terraform_data.ready]
 }
 
-run "refuses_a_checksum_without_a_package" {
+run "refuses_wrong_values_by_name" {
   command = plan
 
   variables {
     artifact_checksum = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    nomad_address     = "127.0.0.1:4646"
+    directory         = "/srv/my data"
   }
 
-  expect_failures = [var.artifact_checksum]
-}
-
-run "refuses_an_address_that_is_none" {
-  command = plan
-
-  variables {
-    nomad_address = "127.0.0.1:4646"
-  }
-
-  expect_failures = [var.nomad_address]
-}
-
-run "refuses_a_directory_with_spaces" {
-  command = plan
-
-  variables {
-    directory = "/srv/my data"
-  }
-
-  expect_failures = [var.directory]
+  expect_failures = [var.artifact_checksum, var.nomad_address, var.directory]
 }

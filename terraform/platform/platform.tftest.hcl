@@ -117,19 +117,25 @@ run "runs_others_programs_where_there_are_images" {
 
   variables {
     images = {
+      autoscaler  = "hashicorp/nomad-autoscaler@sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
       prometheus  = "prom/prometheus@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
       pushgateway = "prom/pushgateway@sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
     }
   }
 
   assert {
-    condition     = local.jobs == toset(["controller", "api", "prometheus", "pushgateway"]) && module.platform.values.prometheus.driver == "docker"
+    condition     = local.jobs == toset(["controller", "api", "autoscaler", "prometheus", "pushgateway"]) && module.platform.values.prometheus.driver == "docker"
     error_message = "A job with an image runs by docker."
   }
 
   assert {
     condition     = module.platform.values.api.driver == "exec"
     error_message = "Wadi itself stays with its driver."
+  }
+
+  assert {
+    condition     = module.platform.values.autoscaler.group_name == "wadi-streams" && module.platform.values.autoscaler.maximum == "9" && module.platform.values.autoscaler.workers_node_pool == "streams"
+    error_message = "The autoscaler scales the group of the workers' pool within the group's bounds."
   }
 }
 
@@ -144,19 +150,6 @@ run "runs_its_own_database_where_the_cluster_has_none" {
   assert {
     condition     = contains(local.jobs, "postgres") && !contains(keys(module.platform.values.api), "database_host")
     error_message = "Without a database of the cloud PostgreSQL is a job, found as a service."
-  }
-}
-
-run "scales_the_workers_pool" {
-  command = plan
-
-  variables {
-    images = { autoscaler = "hashicorp/nomad-autoscaler@sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" }
-  }
-
-  assert {
-    condition     = module.platform.values.autoscaler.group_name == "wadi-streams" && module.platform.values.autoscaler.maximum == "9" && module.platform.values.autoscaler.workers_node_pool == "streams"
-    error_message = "The autoscaler scales the group of the workers' pool within the group's bounds."
   }
 }
 
@@ -180,26 +173,6 @@ run "refuses_a_processor_without_a_package" {
   expect_failures = [terraform_data.ready]
 }
 
-run "refuses_a_node_pool_that_the_cluster_has_not" {
-  command = plan
-
-  variables {
-    worker_pool = "gpu"
-  }
-
-  expect_failures = [var.worker_pool]
-}
-
-run "refuses_an_image_by_tag" {
-  command = plan
-
-  variables {
-    images = { prometheus = "prom/prometheus:latest" }
-  }
-
-  expect_failures = [var.images]
-}
-
 run "refuses_two_databases" {
   command = plan
 
@@ -208,4 +181,15 @@ run "refuses_two_databases" {
   }
 
   expect_failures = [terraform_data.ready]
+}
+
+run "refuses_wrong_values_by_name" {
+  command = plan
+
+  variables {
+    worker_pool = "gpu"
+    images      = { prometheus = "prom/prometheus:latest" }
+  }
+
+  expect_failures = [var.worker_pool, var.images]
 }

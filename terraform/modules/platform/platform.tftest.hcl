@@ -5,7 +5,7 @@ variables {
   acl  = false
 }
 
-run "gives_a_job_what_it_declares" {
+run "gives_each_job_what_it_declares_and_its_secrets" {
   command = plan
 
   variables {
@@ -25,45 +25,6 @@ run "gives_a_job_what_it_declares" {
     condition     = local.values.api == { driver = "raw_exec", command = "/usr/local/bin/wadi", namespace = "default" }
     error_message = "The API declares the command and nothing of PostgreSQL's."
   }
-}
-
-run "prefers_what_is_given_for_a_job" {
-  command = plan
-
-  variables {
-    values     = { cpu = 100 }
-    job_values = { api = { cpu = 900 } }
-  }
-
-  assert {
-    condition     = local.values.api.cpu == "900" && local.values.controller.cpu == "100"
-    error_message = "Values of one job are preferred to those of all."
-  }
-}
-
-run "writes_lists_and_maps_as_nomads_parser_reads_them" {
-  command = plan
-
-  variables {
-    values = {
-      datacenters = ["a", "b"]
-      settings    = { "nomad.artifact" = "https://example.com/$${attr.cpu.arch}.tar", "a" = "%%{if}" }
-    }
-  }
-
-  assert {
-    condition     = local.values.api.datacenters == "[\"a\",\"b\"]"
-    error_message = "A list is written as HCL."
-  }
-
-  assert {
-    condition     = strcontains(local.values.api.settings, "$$${attr.cpu.arch}") && strcontains(local.values.api.settings, "%%%{if}")
-    error_message = "What looks like an interpolation must reach the job as it is."
-  }
-}
-
-run "makes_each_secret_once" {
-  command = plan
 
   assert {
     condition     = toset(keys(nomad_variable.made)) == toset(["database", "session"])
@@ -79,6 +40,45 @@ run "makes_each_secret_once" {
     condition     = alltrue([for variable in nomad_variable.job : variable.items == null && variable.items_wo == null])
     error_message = "No secret may be in the plan."
   }
+
+  assert {
+    condition     = length(nomad_acl_policy.job) + length(nomad_acl_policy.person) + length(nomad_acl_role.person) == 0
+    error_message = "A Nomad without ACLs refuses policies."
+  }
+}
+
+run "writes_values_as_nomads_parser_reads_them_and_prefers_those_of_one_job" {
+  command = plan
+
+  variables {
+    values = {
+      cpu         = 100
+      datacenters = ["a", "b"]
+      settings    = { "nomad.artifact" = "https://example.com/$${attr.cpu.arch}.tar", "a" = "%%{if}" }
+    }
+    volumes    = { wadi-postgres = { node_pool = "data", parameters = { uid = "70", gid = "70" } } }
+    job_values = { api = { cpu = 900 }, postgres = { volume = "wadi-postgres" } }
+  }
+
+  assert {
+    condition     = local.values.api.datacenters == "[\"a\",\"b\"]"
+    error_message = "A list is written as HCL."
+  }
+
+  assert {
+    condition     = strcontains(local.values.api.settings, "$$${attr.cpu.arch}") && strcontains(local.values.api.settings, "%%%{if}")
+    error_message = "What looks like an interpolation must reach the job as it is."
+  }
+
+  assert {
+    condition     = local.values.api.cpu == "900" && local.values.controller.cpu == "100"
+    error_message = "Values of one job are preferred to those of all."
+  }
+
+  assert {
+    condition     = nomad_dynamic_host_volume.data["wadi-postgres"].plugin_id == "mkdir" && local.values.postgres.volume == "wadi-postgres"
+    error_message = "The volume is made by Nomad's own plugin and used by the job."
+  }
 }
 
 run "writes_secrets_again_when_a_job_joins_that_changes_them" {
@@ -91,15 +91,6 @@ run "writes_secrets_again_when_a_job_joins_that_changes_them" {
   assert {
     condition     = nomad_variable.job["controller"].items_wo_version == 5
     error_message = "The controller is to learn the token of the node daemons."
-  }
-}
-
-run "has_no_policies_without_acls" {
-  command = plan
-
-  assert {
-    condition     = length(nomad_acl_policy.job) + length(nomad_acl_policy.person) + length(nomad_acl_role.person) == 0
-    error_message = "A Nomad without ACLs refuses policies."
   }
 }
 
@@ -133,40 +124,6 @@ run "binds_each_policy_to_its_job" {
   }
 }
 
-run "makes_volumes" {
-  command = plan
-
-  variables {
-    volumes    = { wadi-postgres = { node_pool = "data", parameters = { uid = "70", gid = "70" } } }
-    job_values = { postgres = { volume = "wadi-postgres" } }
-  }
-
-  assert {
-    condition     = nomad_dynamic_host_volume.data["wadi-postgres"].plugin_id == "mkdir" && local.values.postgres.volume == "wadi-postgres"
-    error_message = "The volume is made by Nomad's own plugin and used by the job."
-  }
-}
-
-run "refuses_to_be_without_a_controller" {
-  command = plan
-
-  variables {
-    jobs = ["api"]
-  }
-
-  expect_failures = [var.jobs]
-}
-
-run "refuses_a_job_that_is_no_file" {
-  command = plan
-
-  variables {
-    jobs = ["controller", "api", "postgress"]
-  }
-
-  expect_failures = [var.jobs]
-}
-
 run "refuses_a_value_that_no_job_declares" {
   command = plan
 
@@ -187,32 +144,14 @@ run "refuses_a_value_that_this_job_does_not_declare" {
   expect_failures = [terraform_data.values]
 }
 
-run "refuses_values_for_a_job_that_does_not_run" {
+run "refuses_wrong_values_by_name" {
   command = plan
 
   variables {
-    job_values = { grafana = { port = 3000 } }
-  }
-
-  expect_failures = [terraform_data.values]
-}
-
-run "refuses_to_make_the_namespace_default" {
-  command = plan
-
-  variables {
+    jobs             = ["api", "postgress"]
     create_namespace = true
+    secrets_version  = 1.5
   }
 
-  expect_failures = [var.create_namespace]
-}
-
-run "refuses_a_version_that_is_no_whole_number" {
-  command = plan
-
-  variables {
-    secrets_version = 1.5
-  }
-
-  expect_failures = [var.secrets_version]
+  expect_failures = [var.jobs, var.create_namespace, var.secrets_version]
 }
