@@ -24,3 +24,8 @@ namespace "default" {
 node {
   policy = "read"
 }
+
+# Only where workers mount a host volume (nomad.host-volumes, with the driver exec and a prefetched package); "write", unless it ends with :ro.
+# host_volume "wadi" {
+#   policy = "read"
+# }
