@@ -11,6 +11,7 @@ import { MACHINE_RULES } from "./rules/machines.ts";
 import { NETWORK_RULES } from "./rules/network.ts";
 import { NOMAD_JOB_RULES } from "./rules/nomad-jobs.ts";
 import { PERMISSION_RULES } from "./rules/permissions.ts";
+import { POLICY_RULES } from "./rules/policies.ts";
 import { SEAM_RULES } from "./rules/seams.ts";
 import { SECRET_RULES } from "./rules/secrets.ts";
 import { SERVICE_RULES } from "./rules/services.ts";
@@ -24,6 +25,7 @@ export const RULES: readonly Rule[] = [
   ...NETWORK_RULES,
   ...MACHINE_RULES,
   ...PERMISSION_RULES,
+  ...POLICY_RULES,
   ...NOMAD_JOB_RULES,
   ...SECRET_RULES,
   ...VARIABLE_RULES,

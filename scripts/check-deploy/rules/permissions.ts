@@ -1,5 +1,5 @@
-/** Rules for rights: no statement of AWS allows everything or everybody, trust of tokens is bound to their subject, Nomad's policies are fine-grained. */
-import { allAttributes, allBlocks, blocksOf, findingAt, type HclDocument, type Located, type Rule, topBlocks } from "../documents.ts";
+/** Rules for rights: no statement of AWS allows everything or everybody, trust of tokens is bound to their subject. */
+import { allAttributes, blocksOf, findingAt, type HclDocument, type Located, type Rule, topBlocks } from "../documents.ts";
 import type { Finding } from "../finding.ts";
 
 /** Actions that AWS knows no resources for. */
@@ -107,33 +107,5 @@ const localActions: Rule = ({ documents }) =>
       })),
   );
 
-const nomadPolicies: Rule = ({ documents }) =>
-  documents
-    .filter(({ kind }) => kind === "nomad-policy")
-    .flatMap((document) =>
-      allBlocks(document.body).flatMap((block): Finding[] => {
-        const one: Located = { document, block };
-        const level = block.attributes.get("policy")?.value;
-        if (block.type === "namespace" && level === "write")
-          return [findingAt("policy-fine-grained", one, "policy", "a job may do everything in a namespace", "List capabilities.")];
-        if (/^(operator|quota|agent)$/.test(block.type) && level === "write")
-          return [findingAt("policy-fine-grained", one, "policy", `a job may write to ${block.type}`, "Allow read.")];
-        const capabilities = block.attributes.get("capabilities")?.text ?? "";
-        const path = block.labels[0];
-        if (block.type === "path" && (path === "*" || path === "nomad/jobs/*") && /write|destroy/.test(capabilities)) {
-          return [
-            findingAt(
-              "policy-fine-grained",
-              one,
-              "capabilities",
-              "a job may write every job's secrets",
-              "Name the beginning of the paths.",
-            ),
-          ];
-        }
-        return [];
-      }),
-    );
-
 /** The rules of this file. */
-export const PERMISSION_RULES: readonly Rule[] = [statements, policyDocuments, localActions, nomadPolicies];
+export const PERMISSION_RULES: readonly Rule[] = [statements, policyDocuments, localActions];

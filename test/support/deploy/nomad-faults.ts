@@ -195,6 +195,27 @@ export const NOMAD_FAULTS: readonly DeployFault[] = [
     rule: "policy-fine-grained",
     says: /everything/,
   },
+  {
+    name: "a controller that may not start workers",
+    file: "nomad/controller.policy.hcl",
+    edit: swap('"submit-job", ', ""),
+    rule: "policy-suffices",
+    says: /starting/,
+  },
+  {
+    name: "a policy for a namespace of nobody's",
+    file: "nomad/controller.policy.hcl",
+    edit: swap('namespace "default" {', 'namespace "streams" {'),
+    rule: "policy-place",
+    says: /streams/,
+  },
+  {
+    name: "a role for a job that there is not",
+    file: "terraform/modules/identity/main.tf",
+    edit: swap('"wadi-controller"', '"wadi-controllers"'),
+    rule: "identity-subject",
+    says: /wadi-controllers/,
+  },
 ];
 
 /** What rules find in the configuration of agents and in scripts. */
