@@ -3,7 +3,7 @@
  * Seen to pass on Nomad 2.0.5, 1.11.2 and 1.8.4.
  */
 import { FakeNomad } from "../support/nomad/fake-nomad.ts";
-import { NomadStage } from "../support/nomad-stage.ts";
+import { connectionByEnvironment, NomadStage } from "../support/nomad-stage.ts";
 import { conformsToScheduler, type SchedulerStage } from "../support/scheduler-conformance.ts";
 
 /** A fake Nomad for one test. */
@@ -36,5 +36,5 @@ describe("scheduler on a real Nomad", function () {
     return;
   }
   this.timeout(120_000);
-  conformsToScheduler(async () => new NomadStage(address));
+  conformsToScheduler(async () => new NomadStage(address, { connection: connectionByEnvironment(address) }));
 });

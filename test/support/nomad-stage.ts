@@ -34,6 +34,13 @@ export function connectionTo(address: string, change: Partial<NomadConnection> =
   };
 }
 
+/** A connection to the real Nomad at `address`, with what Nomad's own environment variables say of tokens and TLS. */
+export function connectionByEnvironment(address: string): NomadConnection {
+  const { NOMAD_TOKEN: token, NOMAD_CACERT: ca, NOMAD_CLIENT_CERT: cert, NOMAD_CLIENT_KEY: key } = process.env;
+  const { NOMAD_TLS_SERVER_NAME: serverName, NOMAD_SKIP_VERIFY: skip = "" } = process.env;
+  return connectionTo(address, { token, tls: { ca, cert, key, serverName, skipVerify: skip !== "" } });
+}
+
 /** Settings of jobs whose workers are idle processes. */
 export function idleJobSettings(change: Partial<NomadJobSettings> = {}): NomadJobSettings {
   return {

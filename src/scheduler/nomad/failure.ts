@@ -19,6 +19,7 @@ interface Meaning {
   readonly error: (refusal: NomadRefusal, text: string) => AppError;
 }
 
+const VOLUMES = ' Host volumes that workers mount (nomad.host-volumes) need a rule of their own: host_volume "…" { policy = "write" }.';
 const DISABLED = "Nomad's operator has to set RejectJobRegistration to false in the scheduler configuration.";
 
 /** The first that fits counts. */
@@ -40,7 +41,7 @@ const MEANINGS: readonly Meaning[] = [
     error: ({ call, namespace }, text) =>
       externalError("permission-denied", `Nomad refuses ${call} in namespace "${namespace}": ${text}`, {
         retry: "never",
-        hint: `The token lacks the capability ${capabilityFor(call)}.`,
+        hint: `The token lacks the capability ${capabilityFor(call)}.${/v1\/job/.test(call) ? VOLUMES : ""}`,
       }),
   },
   {
