@@ -15,11 +15,18 @@ override_data {
       status                 = "ready"
       status_description     = ""
       scheduling_eligibility = "eligible"
-      attributes             = { "nomad.advertise.address" = "127.0.0.1:14646" }
+      attributes             = {}
       drivers                = [{ name = "raw_exec", detected = true, healthy = true, attributes = {} }]
       node_resources         = []
       reserved_resources     = []
     }]
+  }
+}
+
+override_data {
+  target = data.nomad_node.only
+  values = {
+    http_addr = "127.0.0.1:14646"
   }
 }
 

@@ -70,7 +70,7 @@ locals {
       contains(["postgres", "prometheus", "s3", "grafana"], job) ? { data_directory = "${var.directory}/${job}" } : {},
       job == "postgres" ? { programs = try(local.postgres[0], null) } : {},
       # Where the one agent there is has another port than 4646, Prometheus would not find it.
-      job == "prometheus" && length(local.able) == 1 ? { nomad_servers = compact([lookup(local.able[0].attributes, "nomad.advertise.address", "")]) } : {},
+      job == "prometheus" && length(data.nomad_node.only) == 1 ? { nomad_servers = [data.nomad_node.only[0].http_addr] } : {},
       try(var.job_values[job], {}),
     )
   }
@@ -119,6 +119,12 @@ resource "terraform_data" "ready" {
 }
 
 data "nomad_nodes" "all" {}
+
+data "nomad_node" "only" {
+  count = length(local.able) == 1 ? 1 : 0
+
+  node_id = local.able[0].id
+}
 
 locals {
   able = [

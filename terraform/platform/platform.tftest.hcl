@@ -24,6 +24,13 @@ override_data {
 }
 
 override_data {
+  target = data.nomad_node.some
+  values = {
+    attributes = { "cpu.arch" = "amd64" }
+  }
+}
+
+override_data {
   target = data.aws_ssm_parameter.ca
   values = {
     insecure_value = "-----BEGIN CERTIFICATE-----"
