@@ -160,6 +160,24 @@ run "runs_its_own_database_where_the_cluster_has_none" {
   }
 }
 
+run "runs_on_a_nomad_that_is_not_on_aws" {
+  command = plan
+
+  variables {
+    cluster     = null
+    namespace   = "streams"
+    worker_pool = null
+    settings    = { "checkpoint-url" = "s3://elsewhere" }
+    values      = { database_host = "db.example.com", node_pool = "services" }
+    secrets     = { controller = { database_password = "test" }, api = { database_password = "test" } }
+  }
+
+  assert {
+    condition     = local.namespace == "streams" && local.jobs == toset(["controller", "api"]) && !contains(keys(module.platform.values.api), "aws_role_arn")
+    error_message = "Without a cluster of terraform/aws nothing of AWS is used."
+  }
+}
+
 run "refuses_to_start_without_packages" {
   command = plan
 
