@@ -33,8 +33,8 @@ variable "allowed_cidrs" {
   type        = list(string)
   description = "Addresses that may reach UI, API and Nomad on 443; [] where operators come through SSM alone. Without a domain nothing listens on 443."
   validation {
-    condition     = alltrue([for cidr in var.allowed_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "Each must be a block of addresses, such as 203.0.113.0/24."
+    condition     = alltrue([for cidr in var.allowed_cidrs : can(cidrnetmask(cidr))])
+    error_message = "Each must be a block of IPv4 addresses, such as 203.0.113.0/24."
   }
   validation {
     condition     = var.public_access || alltrue([for cidr in var.allowed_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])

@@ -24,7 +24,7 @@ variable "allowed_cidrs" {
   type        = list(string)
   description = "Addresses that may reach the UI, Wadi's API and Nomad's API; none: the discovery documents alone are reachable."
   validation {
-    condition     = length(var.allowed_cidrs) <= 80 && alltrue([for cidr in var.allowed_cidrs : can(cidrhost(cidr, 0))])
+    condition     = length(var.allowed_cidrs) <= 80 && alltrue([for cidr in var.allowed_cidrs : can(cidrnetmask(cidr))])
     error_message = "At most 80 blocks of addresses, such as 203.0.113.0/24."
   }
 }

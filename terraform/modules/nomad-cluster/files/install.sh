@@ -30,4 +30,6 @@ mkdir -p "$NOMAD_DATA"
 if [ "$WADI_ROLE" = server ]; then chown -R nomad:nomad /opt/nomad; fi
 read -ra units <<<"$WADI_UNITS"
 systemctl daemon-reload
-systemctl enable --now "${units[@]}"
+systemctl enable "${units[@]}"
+# Units wait for each other, and Nomad for its certificates: cloud-init need not.
+systemctl start --no-block "${units[@]}"

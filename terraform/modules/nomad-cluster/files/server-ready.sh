@@ -29,9 +29,9 @@ bootstrap() {
   esac
 }
 
-# What a client may do with the token it drains itself by; no more.
+# What a client may do with the token it drains itself by; no more. A token that this cluster does not know is of one that is gone.
 make_drain_token() {
-  if secret "$WADI_DRAIN_TOKEN_SECRET" >/dev/null; then return 0; fi
+  if with_token "$WADI_DRAIN_TOKEN_SECRET" nomad acl token self >/dev/null 2>&1; then return 0; fi
   with_token "$WADI_TOKEN_SECRET" nomad acl policy apply -description "clients drain themselves" wadi-drain - >/dev/null <<'POLICY'
 node {
   policy = "write"
@@ -42,8 +42,8 @@ namespace "*" {
 POLICY
   with_token "$WADI_TOKEN_SECRET" nomad acl token create -name wadi-drain -type client -policy wadi-drain -json >"$WORK/token.json"
   jq -rj .SecretID "$WORK/token.json" >"$WORK/secret"
-  create_version "$WADI_DRAIN_TOKEN_SECRET" first "$WORK/secret" ||
-    with_token "$WADI_TOKEN_SECRET" nomad acl token delete "$(jq -r .AccessorID "$WORK/token.json")" >/dev/null
+  create_version "$WADI_DRAIN_TOKEN_SECRET" "$(jq -r .AccessorID "$WORK/token.json")" "$WORK/secret"
+  log "clients have a token to drain themselves by"
 }
 
 # A voter whose quorum is healthy; only then may the group end another server.
