@@ -59,6 +59,12 @@ resource "nomad_job" "first" {
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = true
 
+  # Longer than the jobs' progress deadline, so that the verdict is Nomad's: "… rolling back to job version 3".
+  timeouts {
+    create = "6m"
+    update = "6m"
+  }
+
   hcl2 {
     vars = local.values[each.key]
   }
@@ -71,6 +77,11 @@ resource "nomad_job" "controller" {
   detach           = false
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = true
+
+  timeouts {
+    create = "6m"
+    update = "6m"
+  }
 
   hcl2 {
     vars = local.values["controller"]
@@ -86,6 +97,11 @@ resource "nomad_job" "later" {
   detach           = false
   purge_on_destroy = var.purge_on_destroy
   rerun_if_dead    = each.key != "prefetch"
+
+  timeouts {
+    create = "6m"
+    update = "6m"
+  }
 
   hcl2 {
     vars = local.values[each.key]
