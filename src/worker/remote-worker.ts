@@ -127,7 +127,12 @@ export class RemoteWorker implements Service {
   async run(signal: AbortSignal): Promise<void> {
     const { addresses, logger } = this.#options;
     this.#dataPort = (await this.#listener.listen({ host: addresses.bindHost, port: addresses.dataPort })).port;
-    this.#adminPort = await this.#admin.listen({ host: addresses.bindHost, port: addresses.adminPort, setting: "worker.bind-address" });
+    const admin = { host: addresses.bindHost, port: addresses.adminPort, setting: "worker.bind-address" };
+    this.#adminPort = await this.#admin.listen(admin).catch((error: unknown) => {
+      // A process that listens does not end.
+      this.#listener.close();
+      throw error;
+    });
     const over = new Promise<number>((resolve) => {
       this.#resolve = resolve;
     });

@@ -1,6 +1,6 @@
 /** Worker processes and controllers that go away, come back, or are not who they say. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Prng } from "../../src/core/prng.ts";
@@ -279,6 +279,22 @@ describe("a worker process and failures", function () {
       expect(new Set(rows).size).to.equal(ROWS);
     } finally {
       proxy.close();
+    }
+  });
+
+  it("ends, and says why, where one of its ports is taken", async () => {
+    const controller = await controllerOf();
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    try {
+      for (const which of ["WADI_ADMIN", "WADI_DATA"]) {
+        const worker = spawn(controller, { [`${which}_HOST`]: "127.0.0.1", [`${which}_PORT`]: String(port) });
+        expect(await worker.exited, which).to.equal(1);
+        expect(worker.stderr()).to.include(`port ${port} of 127.0.0.1 is taken`);
+      }
+    } finally {
+      taken.close();
     }
   });
 });
