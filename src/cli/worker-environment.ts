@@ -1,8 +1,11 @@
 /** What a worker process inherits of the process that starts it: the configuration, without what is none of a worker's business. */
 import { LEGACY_VARIABLES, SETTINGS } from "../core/settings.ts";
 
-/** Settings that a worker has no use for: it never talks to the database, the API's users, Prometheus or Nomad. */
-const NOT_FOR_WORKERS = /^(?:database|api|prometheus|nomad)\./;
+/**
+ * Settings that a worker has no use for: it never talks to the database, the API's users, Prometheus or Nomad, and the controller tells it where
+ * to push metrics.
+ */
+const NOT_FOR_WORKERS = /^(?:database|api|prometheus|metrics|nomad)\./;
 /** Variables that are not settings and not for workers: our own token, and the channel to a parent that is not theirs. */
 const NOT_INHERITED = /^(?:WADI_API_TOKEN|NODE_CHANNEL_.*)$/;
 

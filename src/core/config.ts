@@ -214,9 +214,13 @@ export function printConfig(config: Config): string {
     .join("");
 }
 
-/** One setting's value as TOML; `"***"` for a secret that is set. */
+/** User and password in a URL. */
+const URL_CREDENTIALS = /(?<=:\/\/)[^/@\s"]+@/g;
+
+/** One setting's value as TOML; `"***"` for a secret that is set, and in the place of user and password in a URL. */
 export function printSetting(config: Config, name: SettingName): string {
   const setting: Setting<never> = SETTINGS[name] as unknown as Setting<never>;
   const value = config[name];
-  return setting.sensitive && value !== undefined ? '"***"' : setting.print(value as never);
+  if (setting.sensitive && value !== undefined) return '"***"';
+  return setting.print(value as never).replace(URL_CREDENTIALS, "***@");
 }

@@ -11,6 +11,7 @@ describe("environment of workers", () => {
       WADI__API__SESSION_TOKEN: "x",
       WADI_API_TOKEN: "x",
       PROM_AUTH: "x",
+      PUSHGATEWAY_URL: "x",
       NOMAD_TOKEN: "x",
       WADI__NOMAD__TOKEN: "x",
     };

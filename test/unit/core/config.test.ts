@@ -122,6 +122,8 @@ describe("configuration: refusals", () => {
     expect(printed)
       .to.contain('nomad.token = "***"')
       .and.not.match(/s3cret|pa55/);
+    const urls = printConfig(load("metrics.pushgateway = 'http://user:s3cret@host:9091/a@b'\nprometheus.endpoint = 'http://host'").config);
+    expect(urls).to.contain('metrics.pushgateway = "http://***@host:9091/a@b"').and.to.contain('prometheus.endpoint = "http://host"');
   });
 });
 
