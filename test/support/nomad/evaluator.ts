@@ -29,9 +29,18 @@ export interface Outcome {
   readonly stops: readonly StopDecision[];
   readonly decisions: readonly GroupDecisions[];
   readonly placed: readonly Allocation[];
+  /** Allocations of other jobs that go for those that are placed. */
+  readonly preempted: readonly Preempted[];
   readonly failed: Readonly<Record<string, AllocationMetric>>;
   readonly queued: Readonly<Record<string, number>>;
   readonly updates: Readonly<Record<string, DesiredUpdates>>;
+}
+
+/** An allocation whose place another gets. */
+export interface Preempted {
+  readonly allocation: Allocation;
+  /** Id of the other. */
+  readonly by: string;
 }
 
 /** An allocation without its indexes and times. */
@@ -53,6 +62,8 @@ function newAllocation(
     PreviousAllocation: "",
     NextAllocation: "",
     FollowupEvalID: "",
+    PreemptedAllocations: undefined,
+    PreemptedByAllocation: "",
     DeploymentID: "",
     DeploymentStatus: null,
     RescheduleTracker: null,
@@ -75,7 +86,7 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
     const stops = stopAll(all, situation);
     const updates = countStops(stops);
     const queued = Object.fromEntries((job?.TaskGroups ?? []).map(({ Name }) => [Name, 0]));
-    return { stops, decisions: [], placed: [], failed: {}, queued, updates };
+    return { stops, decisions: [], placed: [], preempted: [], failed: {}, queued, updates };
   }
   const groups = job.TaskGroups ?? [];
   const known = new Set(groups.map(({ Name }) => Name));
@@ -91,6 +102,7 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
   for (const one of decisions) stops.push(...one.stop);
   for (const { allocation } of stops) placer.release(allocation);
   const placed: Allocation[] = [];
+  const preempted: Preempted[] = [];
   const failed: Record<string, AllocationMetric> = {};
   const queued: Record<string, number> = {};
   const updates: Record<string, DesiredUpdates> = {};
@@ -98,7 +110,8 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
     const { Name } = one.group;
     queued[Name] = 0;
     for (const { name, previous, rescheduled } of one.place) {
-      const chosen = failed[Name] === undefined ? placer.choose(one.group, rescheduled ? previous?.NodeID : undefined) : failed[Name];
+      const first = failed[Name] === undefined ? placer.choose(one.group, rescheduled ? previous?.NodeID : undefined) : failed[Name];
+      const chosen = "node" in first ? first : (placer.preempt(one.group, first) ?? first);
       if (!("node" in chosen)) {
         const before = failed[Name];
         failed[Name] = before === undefined ? chosen : { ...before, CoalescedFailures: before.CoalescedFailures + 1 };
@@ -118,12 +131,14 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
         EvalID: evaluation,
       };
       const allocation = newAllocation(cluster, { ...fields, PreviousAllocation: previous?.ID ?? "", RescheduleTracker: tracker });
+      const victims = chosen.preempted ?? [];
       placer.add(allocation);
-      placed.push(allocation);
+      placed.push(victims.length === 0 ? allocation : { ...allocation, PreemptedAllocations: victims.map(({ ID }) => ID) });
+      for (const victim of victims) preempted.push({ allocation: victim, by: allocation.ID });
     }
-    updates[Name] = updatesOf(one, placed.filter(({ TaskGroup }) => TaskGroup === Name).length + (queued[Name] ?? 0));
+    updates[Name] = updatesOf(one, preempted.length, placed.filter(({ TaskGroup }) => TaskGroup === Name).length + (queued[Name] ?? 0));
   }
-  return { stops, decisions, placed, failed, queued, updates };
+  return { stops, decisions, placed, preempted, failed, queued, updates };
 }
 
 function trackerOf(cluster: Cluster, previous: Allocation, rescheduled: boolean): { readonly Events: readonly RescheduleEvent[] } | null {
@@ -158,11 +173,12 @@ function countStops(stops: readonly StopDecision[]): Record<string, DesiredUpdat
   return updates;
 }
 
-function updatesOf(one: GroupDecisions, placed: number): DesiredUpdates {
+function updatesOf(one: GroupDecisions, preemptions: number, placed: number): DesiredUpdates {
   const rescheduled = one.place.filter((place) => place.rescheduled).length;
   const moved = one.place.filter(({ previous }) => previous?.DesiredTransition.Migrate === true).length;
   return {
     ...NO_UPDATES,
+    Preemptions: preemptions,
     Place: placed - moved - one.destructive,
     Migrate: moved,
     Stop: one.stop.length - moved - one.destructive,
@@ -288,7 +304,7 @@ export class Evaluator {
     if (changes > 0) state.commit("PlanResult", (write) => this.#apply(write, evaluation, outcome));
     state.commit("EvaluationUpdated", (write) => this.#finish(write, evaluation, job, outcome, snapshot));
     for (const agent of this.#cluster.agents.values()) {
-      const touched = [...outcome.placed, ...outcome.stops.map(({ allocation }) => allocation)];
+      const touched = [...outcome.placed, ...[...outcome.stops, ...outcome.preempted].map(({ allocation }) => allocation)];
       if (touched.some(({ NodeID }) => NodeID === agent.nodeId)) agent.sync();
     }
     if (outcome.stops.some(({ clientStatus }) => clientStatus === "lost")) this.unblock();
@@ -310,6 +326,7 @@ export class Evaluator {
       replacedBy.delete(allocation.ID);
       if (clientStatus === "lost") this.#forgetServices(write, allocation.ID);
     }
+    this.#preempt(write, outcome.preempted);
     for (const one of outcome.decisions) this.#applyGroup(write, evaluation, one, current, replacedBy);
     for (const [previous, next] of replacedBy) {
       const stored = state.allocations.get(previous);
@@ -321,6 +338,24 @@ export class Evaluator {
     const deployment = job === undefined ? undefined : deploymentFor(this.#cluster, write, job, outcome.placed);
     for (const allocation of outcome.placed) write.allocation({ ...allocation, DeploymentID: deployment?.ID ?? "" });
     refreshJob(this.#cluster, write, evaluation.Namespace, evaluation.JobID);
+  }
+
+  /** Evicts allocations; their jobs are looked at again. */
+  #preempt(write: Write, preempted: readonly Preempted[]): void {
+    const { state } = this.#cluster;
+    for (const { allocation, by } of preempted) {
+      const stored = state.allocations.get(allocation.ID) ?? allocation;
+      write.allocation({
+        ...stored,
+        DesiredStatus: "evict",
+        DesiredDescription: `Preempted by alloc ID ${by}`,
+        PreemptedByAllocation: by,
+      });
+    }
+    const jobs = new Map(preempted.map(({ allocation: { Job } }) => [jobKey(Job.Namespace, Job.ID), Job]));
+    for (const { Namespace: namespace, ID: job, Type: type, Priority: priority } of jobs.values()) {
+      this.create(write, { namespace, job, type, priority, trigger: "preemption" });
+    }
   }
 
   #applyGroup(

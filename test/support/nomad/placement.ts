@@ -25,7 +25,12 @@ export interface Chosen {
   readonly node: ClientNode;
   readonly placement: Placement;
   readonly metric: AllocationMetric;
+  /** Allocations of lower priority that have to go for it. */
+  readonly preempted?: readonly Allocation[];
 }
+
+/** A job may take the place of those whose priority is lower by so much at least. */
+const PREEMPTION_GAP = 10;
 
 interface Counts {
   readonly filtered: Map<string, number>;
@@ -170,6 +175,59 @@ export class Placer {
     const chosen = best[best.length > 1 ? randomInt(best.length) : 0];
     const metric = this.#metric(counts, group, need, candidates);
     return chosen === undefined ? metric : { node: chosen.node, placement: chosen.placement, metric };
+  }
+
+  /**
+   * The node for one more allocation of `group` if allocations of jobs of lower priority go: the fewest, those of the lowest priority first.
+   * Undefined: that is switched off for jobs of this type, or it would not help. They are released.
+   */
+  preempt(group: TaskGroup, metric: AllocationMetric): Chosen | undefined {
+    const { configuration } = this.#cluster.state;
+    const type = { service: "Service", batch: "Batch", system: "System", sysbatch: "SysBatch" }[this.#job.Type] ?? "";
+    if (configuration.PreemptionConfig[`${type}SchedulerEnabled`] !== true) return undefined;
+    const need = needOf(group);
+    const classes = new Map<string, string | undefined>();
+    const found: (Chosen & { readonly preempted: readonly Allocation[] })[] = [];
+    for (const node of this.#nodes) {
+      if (this.#refusal(group, node, classes) !== undefined) continue;
+      const chosen = this.#victims(group, node, need);
+      if (chosen !== undefined) found.push({ node, metric, ...chosen });
+    }
+    const cost = ({ preempted }: { readonly preempted: readonly Allocation[] }) =>
+      preempted.reduce((sum, { Job }) => sum + Job.Priority, 0);
+    const best = found.sort((left, right) => cost(left) - cost(right))[0];
+    for (const allocation of best?.preempted ?? []) this.release(allocation);
+    return best;
+  }
+
+  /** Who would have to leave a node; what was tried is put back. */
+  #victims(group: TaskGroup, node: ClientNode, need: Need): { placement: Placement; preempted: Allocation[] } | undefined {
+    const usage = this.#touch(node.ID);
+    const weak = this.#cluster.state
+      .allocationsOfNode(node.ID)
+      .filter((one) => holds(one) && one.DesiredStatus === "run" && !this.#removed.has(one.ID))
+      .filter(({ Job }) => Job.Priority + PREEMPTION_GAP <= this.#job.Priority)
+      .sort((left, right) => left.Job.Priority - right.Job.Priority);
+    const gone: Allocation[] = [];
+    let fit = this.#fit(group, node, need);
+    while (typeof fit === "string" && weak.length > 0) {
+      const next = weak.shift() as Allocation;
+      usage.count(next, -1);
+      gone.push(next);
+      fit = this.#fit(group, node, need);
+    }
+    // Those that need not have gone stay.
+    for (const one of [...gone].reverse()) {
+      usage.count(one, 1);
+      const without = this.#fit(group, node, need);
+      if (typeof without === "string") usage.count(one, -1);
+      else {
+        fit = without;
+        gone.splice(gone.indexOf(one), 1);
+      }
+    }
+    for (const one of gone) usage.count(one, 1);
+    return typeof fit === "string" ? undefined : { placement: fit, preempted: gone };
   }
 
   #metric(

@@ -355,6 +355,10 @@ export interface Allocation {
   readonly PreviousAllocation: string;
   readonly NextAllocation: string;
   readonly FollowupEvalID: string;
+  /** Allocations of lower priority whose place it has; undefined: none. */
+  readonly PreemptedAllocations: readonly string[] | undefined;
+  /** What has the place of this one; empty: nothing. */
+  readonly PreemptedByAllocation: string;
   readonly DeploymentID: string;
   readonly DeploymentStatus: {
     readonly Healthy: boolean | null;
