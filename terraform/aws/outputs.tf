@@ -15,6 +15,8 @@ output "cluster" {
       version = var.nomad.version
       # SSM parameter with the PEM of the authority that signed the address's certificate; null: a public one did (ACM).
       ca_parameter = local.nomad_ca_parameter
+      # The same of the authority of the agents' own certificates (server.global.nomad, client.global.nomad), whatever the address is: for scraping them.
+      agent_ca_parameter = module.nomad_cluster.ca_parameter
       # Secrets Manager secret whose text is the management token (a UUID).
       token_secret_arn = module.nomad_cluster.token_secret_arn
       # Command that opens https://localhost:4646; null where the API is reached on 443.
