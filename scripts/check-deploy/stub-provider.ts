@@ -42,16 +42,36 @@ function madeUp(type: CtyType | undefined, name: string, length: unknown): unkno
   // Of a Nomad variable that is read back: the platform module keeps each secret in one of its own.
   if (name === "items") return { value: "mock" };
   if (type === "string" || type === undefined || type === "dynamic") return typeof length === "number" ? "m".repeat(length) : "mock";
-  return type[0] === "map" || type[0] === "object" ? {} : [];
+  if (type[0] === "map") return {};
+  const [kind, of] = type;
+  if (kind === "object")
+    return Object.fromEntries(Object.entries(of as { [name: string]: CtyType }).map(([key, one]) => [key, madeUp(one, key, undefined)]));
+  // A list of objects describes parts of the thing, such as the secret that a database made: there is one.
+  return kind === "list" && Array.isArray(of) && of[0] === "object" ? [madeUp(of as CtyType, name, length)] : [];
 }
 
+/** A value of a type that has what is in `fact`, and something made up for the rest of it. */
+function filled(type: CtyType | undefined, name: string, fact: unknown): unknown {
+  const [kind, of] = typeof type === "string" || type === undefined ? [type] : type;
+  if (kind === "list" && Array.isArray(fact)) return fact.map((one) => filled(of as CtyType, name, one));
+  if (kind !== "object" || typeof fact !== "object" || fact === null) return fact;
+  const members = Object.entries(of as { [name: string]: CtyType });
+  return Object.fromEntries(
+    members.map(([key, one]) => [key, key in fact ? filled(one, key, fact[key as keyof typeof fact]) : madeUp(one, key, undefined)]),
+  );
+}
+
+/** What is true of the world that a stand-in speaks of: attributes by type of data source or resource. The rest is made up. */
+export type Facts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** An object of a type: what was given, something for what is computed, nothing for what is only written. */
-function completed(schema: TypeSchema | undefined, value: unknown): unknown {
+function completed(schema: TypeSchema | undefined, value: unknown, facts: Readonly<Record<string, unknown>> = {}): unknown {
   // No object: a plan to destroy.
   if (value === null || value === undefined) return null;
   const given = value as Readonly<Record<string, unknown>>;
   const attributes = Object.entries(schema?.block.attributes ?? {}).map(([name, { computed, write_only, type }]) => {
     const member = write_only === true ? null : (given[name] ?? null);
+    if (member === null && name in facts) return [name, filled(type, name, facts[name])] as const;
     return [name, member === null && computed === true ? madeUp(type, name, given["length"]) : member] as const;
   });
   const blocks = Object.entries(schema?.block.block_types ?? {}).map(
@@ -61,12 +81,12 @@ function completed(schema: TypeSchema | undefined, value: unknown): unknown {
 }
 
 /** The calls of a provider. Numbers are those of the protocol's fields: of the value taken, of the value given, of "as SDK version 2 does". */
-function answers(schema: ProviderSchema): Readonly<Record<string, Answer>> {
+function answers(schema: ProviderSchema, facts: Facts): Readonly<Record<string, Answer>> {
   const encoded = encodeProviderSchema(schema);
   const complete = (types: Readonly<Record<string, TypeSchema>>, from: number, to: number, flags: readonly number[] = []): Answer => {
     return (request) => {
       const { type, values } = decodeTypeRequest(request, [from]);
-      return encodeDynamicAnswer(to, completed(types[type], values.get(from)), flags);
+      return encodeDynamicAnswer(to, completed(types[type], values.get(from), facts[type]), flags);
     };
   };
   return {
@@ -74,7 +94,7 @@ function answers(schema: ProviderSchema): Readonly<Record<string, Answer>> {
     GetProviderSchema: () => encoded,
     UpgradeResourceState: (request) => {
       const { type, state } = decodeStoredState(request);
-      return encodeDynamicAnswer(1, completed(schema.resource_schemas[type], state));
+      return encodeDynamicAnswer(1, completed(schema.resource_schemas[type], state, facts[type]));
     },
     ReadResource: complete(schema.resource_schemas, 2, 1),
     PlanResourceChange: complete(schema.resource_schemas, 3, 1, [5]),
@@ -84,9 +104,9 @@ function answers(schema: ProviderSchema): Readonly<Record<string, Answer>> {
   };
 }
 
-function serve(schema: ProviderSchema): Server {
+function serve(schema: ProviderSchema, facts: Facts): Server {
   const server = new Server({ "grpc.max_send_message_length": -1 });
-  const handlers = answers(schema);
+  const handlers = answers(schema, facts);
   const plain = {
     requestSerialize: Buffer.from,
     requestDeserialize: (bytes: Buffer) => bytes,
@@ -115,11 +135,11 @@ function serve(schema: ProviderSchema): Server {
 }
 
 /** Starts a stand-in for every provider of `files`, with its socket in `folder`, whose path has to be short (a socket's has 107 bytes). */
-export async function startStubProviders(files: readonly SchemaFile[], folder: string): Promise<StubProviders> {
+export async function startStubProviders(files: readonly SchemaFile[], folder: string, facts: Facts = {}): Promise<StubProviders> {
   const servers: Server[] = [];
   const reattach: Record<string, unknown> = {};
   for (const [at, { source, schema }] of files.entries()) {
-    const server = serve(schema);
+    const server = serve(schema, facts);
     const socket = join(folder, `${at}.sock`);
     await new Promise<void>((resolve, reject) => {
       server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error)));

@@ -91,7 +91,8 @@ function environment(setting: TerraformSetting, folder: string): NodeJS.ProcessE
   };
 }
 
-function terraform(setting: TerraformSetting, folder: string, args: readonly string[]): Promise<ToolResult> {
+/** Runs terraform in a folder of the copy; its code and output, whatever they are. */
+export function runTerraform(setting: TerraformSetting, folder: string, args: readonly string[]): Promise<ToolResult> {
   return runProgram("terraform", [`-chdir=${join(setting.tree, folder)}`, ...args], setting.tree, environment(setting, folder));
 }
 
@@ -128,7 +129,7 @@ function findingsOf(rule: string, folder: string, result: ToolResult, diagnostic
 }
 
 async function init(setting: TerraformSetting, folder: string): Promise<Finding[]> {
-  const result = await terraform(setting, folder, ["init", "-backend=false", "-no-color", "-json"]);
+  const result = await runTerraform(setting, folder, ["init", "-backend=false", "-no-color", "-json"]);
   return findingsOf(
     "terraform-init",
     folder,
@@ -138,13 +139,13 @@ async function init(setting: TerraformSetting, folder: string): Promise<Finding[
 }
 
 async function validate(setting: TerraformSetting, folder: string): Promise<Finding[]> {
-  const result = await terraform(setting, folder, ["validate", "-no-color", "-json", "-no-tests"]);
+  const result = await runTerraform(setting, folder, ["validate", "-no-color", "-json", "-no-tests"]);
   const report = result.stdout.startsWith("{") ? (JSON.parse(result.stdout) as { diagnostics: Diagnostic[] }) : { diagnostics: [] };
   return findingsOf("terraform-validate", folder, result, report.diagnostics);
 }
 
 async function test(setting: TerraformSetting, folder: string): Promise<TerraformOutcome> {
-  const result = await terraform(setting, folder, ["test", "-no-color", "-json"]);
+  const result = await runTerraform(setting, folder, ["test", "-no-color", "-json"]);
   const lines = jsonLines(result.stdout);
   const findings = findingsOf(
     "terraform-test",
