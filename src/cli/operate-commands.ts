@@ -17,6 +17,7 @@ const BUNDLE = {
 const DOCTOR = {
   ...STATE,
   json: { type: "boolean", default: false, describe: "the findings as JSON" },
+  deployed: { type: "boolean", default: false, describe: "look at what is deployed on Nomad, with its settings and secrets" },
   "no-probe": { type: "boolean", default: false, describe: "start no short Nomad job that looks from a node" },
   within: { type: "number", requiresArg: true, default: 10, describe: "seconds after which what has not answered is given up" },
   "as-worker": { type: "boolean", default: false, describe: "look only at what a worker needs: the stores and --reach" },
@@ -120,12 +121,16 @@ function registerDoctor(y: Argv, finish: Finish): Argv {
         .options(DOCTOR)
         .example("$0 doctor", "looks at scheduler, store, database and API as configured")
         .example("NOMAD_ADDR=https://10.0.0.5:4646 SCHEDULER=nomad $0 doctor", "at a Nomad cluster")
+        .example("$0 doctor --deployed", "at an installation of wadi deploy or terraform/platform, from end to end")
         .epilogue("It changes nothing for good. Exit codes: 0 all is well, 1 something fails, 2 wrong usage."),
     async (a) => {
       const { doctor } = await import("./commands/doctor.ts");
       const withinS = wholeNumber("within", a.within, 2, 60) ?? 10;
       const args = { json: a.json, probe: !a["no-probe"], withinS, asWorker: a["as-worker"], reach: a.reach };
-      finish(await doctor(args, await configured(a.config, a["state-dir"])));
+      const loaded = await configured(a.config, a["state-dir"]);
+      if (!a.deployed) return finish(await doctor(args, loaded));
+      const { deployedConfig } = await import("./doctor/deployed.ts");
+      finish(await doctor(args, await deployedConfig(loaded, single("config", a.config))));
     },
   );
 }

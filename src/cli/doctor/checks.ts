@@ -2,10 +2,12 @@
 import type { Config } from "../../core/config.ts";
 import { toAppError } from "../../core/errors.ts";
 import { nomadConnection } from "../../scheduler/nomad/settings.ts";
+import { certificateChecks } from "./certificate.ts";
 import { type Check, type DoctorOptions, fail } from "./check.ts";
 import { databaseChecks } from "./database.ts";
 import { kubernetesChecks } from "./kubernetes.ts";
 import { machineChecks } from "./machine.ts";
+import { monitoringChecks } from "./monitoring.ts";
 import { nodeChecks } from "./node.ts";
 import { agentsOf } from "./nomad/agents.ts";
 import { nomadChecks } from "./nomad/checks.ts";
@@ -16,11 +18,13 @@ import { storeChecks } from "./store.ts";
 export function doctorChecks(config: Config, options: DoctorOptions): readonly Check[] {
   return [
     ...machineChecks(config),
+    ...certificateChecks(config),
     ...schedulerChecks(config, options),
     ...storeChecks(config),
     ...databaseChecks(config),
     ...(config["controller.scheduler"] === "node" ? nodeChecks(config) : []),
     ...serviceChecks(config),
+    ...monitoringChecks(config),
   ];
 }
 

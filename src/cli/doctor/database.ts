@@ -1,18 +1,22 @@
 /** Checks of the database from this machine: it answers, its version is one that Wadi works with, its schema is this build's. */
 import { existsSync } from "node:fs";
+import { systemClock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import { type AppError, toAppError } from "../../core/errors.ts";
+import { readClusterInfo } from "../../db/cluster.ts";
 import { type Database, openDatabase } from "../../db/connection.ts";
 import { databaseError, sqlState } from "../../db/database-error.ts";
 import { MIGRATIONS, readSchemaVersion } from "../../db/migrate.ts";
 import { databaseOptions } from "../database.ts";
 import { release } from "../release.ts";
 import { configuredStateFolder } from "../state-folder.ts";
-import { type Check, type Finding, fail, ok, warn } from "./check.ts";
+import { type Check, type Finding, fail, ok, skip, warn } from "./check.ts";
 
 const LIMIT_MS = 6_000;
 /** Oldest PostgreSQL whose major version is still maintained: https://www.postgresql.org/support/versioning/ */
 const OLDEST = 14;
+/** Leases are by the database's clock, times that people see by that of other machines. */
+const SKEW_MS = 5_000;
 
 /** Checks of the configured database; the embedded one of a laptop has one of its own. */
 export function databaseChecks(config: Config): readonly Check[] {
@@ -33,6 +37,14 @@ export function databaseChecks(config: Config): readonly Check[] {
       needs: ["database"],
       ifSilent: "Look for a statement that holds a lock on schema_migrations.",
       run: () => withDatabase(config, checkSchema),
+    },
+    {
+      id: "controller",
+      title: "controller",
+      limitMs: LIMIT_MS,
+      needs: ["database-schema"],
+      ifSilent: "Look for a statement that holds a lock on leases.",
+      run: () => withDatabase(config, checkLeader),
     },
   ];
 }
@@ -69,16 +81,25 @@ async function withDatabase(config: Config, use: (db: Database) => Promise<Findi
 }
 
 async function checkServer(db: Database, server: string): Promise<Finding> {
-  const answer = await db.raw<{ rows: { version: string; writable: string }[] }>(
-    "select current_setting('server_version') as version, current_setting('transaction_read_only') as writable",
+  const before = systemClock.nowNs();
+  const answer = await db.raw<{ rows: { version: string; writable: string; ms: string }[] }>(
+    "select current_setting('server_version') as version, current_setting('transaction_read_only') as writable, " +
+      "(extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms",
   );
-  const { version = "", writable = "" } = answer.rows[0] ?? {};
+  const here = Number((before + systemClock.nowNs()) / 2n / 1_000_000n);
+  const { version = "", writable = "", ms = String(here) } = answer.rows[0] ?? {};
   const major = Number.parseInt(version, 10);
   if (writable === "on")
     return fail(`the database at ${server} only takes reads: it is a standby`, "Set database.postgres.host to the primary.");
   if (major < OLDEST)
     return fail(`the database at ${server} is PostgreSQL ${version}, older than ${OLDEST}`, `Upgrade it to ${OLDEST} or later.`);
-  return ok(`PostgreSQL ${version} at ${server}`);
+  const skewMs = here - Number(ms);
+  if (Math.abs(skewMs) > SKEW_MS)
+    return warn(
+      `this machine's clock is ${Math.abs(skewMs / 1000).toFixed(0)} s ${skewMs < 0 ? "behind" : "ahead of"} that of the database at ${server}`,
+      "Run a time service (chrony, systemd-timesyncd) on all machines.",
+    );
+  return ok(`PostgreSQL ${version} at ${server}, clocks agree`);
 }
 
 async function checkSchema(db: Database): Promise<Finding> {
@@ -94,6 +115,22 @@ async function checkSchema(db: Database): Promise<Finding> {
     return fail(`the database ${state}, release ${release()} works with version ${wanted}`, 'Run "wadi migrate".');
   }
   return ok(`schema version ${found.version}, as this release wants`);
+}
+
+async function checkLeader(db: Database): Promise<Finding> {
+  const { controller } = await readClusterInfo(db);
+  if (controller === undefined) return skip("none has led with this database yet");
+  if (!controller.alive)
+    return fail(
+      `no controller leads: the lease of the last one, at ${controller.endpoint}, is over`,
+      "Start a controller and look at the log of the last one; workers go on meanwhile.",
+    );
+  if (controller.release !== release())
+    return warn(
+      `the controller at ${controller.endpoint} leads with release ${controller.release}, and this command is ${release()}`,
+      "Deploy one release everywhere; running pipelines move with wadi upgrade.",
+    );
+  return ok(`the one at ${controller.endpoint} leads, release ${controller.release}`);
 }
 
 /** Advice by SQLSTATE, else by kind. */

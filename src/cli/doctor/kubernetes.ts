@@ -6,7 +6,8 @@ import { toAppError } from "../../core/errors.ts";
 import { type ApiRequest, KubernetesClient } from "../../scheduler/kubernetes/client.ts";
 import { type Check, type Finding, fail, ok, skip, warn } from "./check.ts";
 
-const LIMIT_MS = 5_000;
+/** Loading the client alone takes seconds where the machine is busy. */
+const LIMIT_MS = 8_000;
 const SILENT = "Look whether the API server can be reached from here, or correct kubernetes.kubeconfig and .context.";
 const ROLE = "The Role that Wadi needs is printed by `wadi kubernetes render`.";
 /** Oldest minor version whose Jobs have what a run needs (podReplacementPolicy): https://kubernetes.io/docs/concepts/workloads/controllers/job/ */
