@@ -25,6 +25,7 @@ export function pushingRuns({ id, run, context }: Job): readonly string[] {
 
 /** Which runs are over, and since when: learned from jobs as they are now and then. Pure. */
 export class RunEnds {
+  readonly #mayPush: boolean;
   readonly #known = new Set<string>();
   /** Highest fence of each job that was looked at: a run may begin and end between two looks. Undefined: before the first look. */
   #newest: Map<string, number> | undefined;
@@ -32,9 +33,14 @@ export class RunEnds {
   /** By run: since when it is seen to be over, elapsed milliseconds. Of runs before the first look only those that have groups. */
   readonly #over = new Map<string, number>();
 
+  /** `mayPush`: false where pushing has been turned off: then no run's group has a place there. */
+  constructor(mayPush = true) {
+    this.#mayPush = mayPush;
+  }
+
   /** Looks at all jobs. What ended before the first look has groups or it has not: that is found by `groupsToRemove`. */
   look(jobs: readonly Job[], nowMs: number): void {
-    const pushing = new Set(jobs.flatMap(pushingRuns));
+    const pushing = new Set(this.#mayPush ? jobs.flatMap(pushingRuns) : []);
     const first = this.#newest === undefined;
     this.#newest ??= new Map();
     const gone = [...this.#pushing];
@@ -77,7 +83,7 @@ export class RunEnds {
 export class PushedGroups {
   readonly #context: LeaderContext;
   readonly #jobs: () => readonly Job[];
-  readonly #ends = new RunEnds();
+  readonly #ends: RunEnds;
   #lookAtMs = Number.NEGATIVE_INFINITY;
   #toldMs = Number.NEGATIVE_INFINITY;
 
@@ -85,13 +91,14 @@ export class PushedGroups {
   constructor(context: LeaderContext, jobs: () => readonly Job[]) {
     this.#context = context;
     this.#jobs = jobs;
+    this.#ends = new RunEnds(context.settings["metrics.push"]);
   }
 
-  /** Works until `over` is aborted; does nothing where workers do not push. Never throws. */
+  /** Works until `over` is aborted; does nothing where no Pushgateway is known. Never throws. */
   async run(over: AbortSignal): Promise<void> {
     const { clock, settings, logger } = this.#context;
     const url = settings["metrics.pushgateway"];
-    if (url === undefined || !settings["metrics.push"]) return;
+    if (url === undefined) return;
     let gateway: Pushgateway;
     try {
       gateway = new Pushgateway(url, CALL_TIMEOUT_MS);

@@ -8,9 +8,10 @@ import type { Logger } from "../core/log.ts";
 import type { RandomSource } from "../core/prng.ts";
 import { type PushGroup, Pushgateway } from "../rpc/pushgateway.ts";
 
-/** A push that takes longer is given up, milliseconds; the last one has less time, because the worker's end waits for it. */
+/** A push that takes longer is given up, milliseconds; the last one has less time, because the worker's end waits for it: least where pushes fail. */
 const PUSH_TIMEOUT_MS = 5_000;
-const LAST_PUSH_MS = 1_500;
+const LAST_PUSH_MS = 3_000;
+const LAST_PUSH_FAILING_MS = 500;
 const TELL_MS = 60_000;
 
 /** What it works with. */
@@ -53,12 +54,13 @@ export class MetricsPush {
     this.#again(this.#init.random.below(Math.ceil(intervalMs)));
   }
 
-  /** The last push; resolves within two seconds whatever happens. Nothing is pushed afterwards. */
+  /** The last push; resolves within three seconds whatever happens. Nothing is pushed afterwards. */
   async finish(): Promise<void> {
     const gateway = this.#gateway;
     this.stop();
     if (gateway === undefined) return;
-    const limit = setTimeout(() => this.#over.abort(), LAST_PUSH_MS);
+    const limitMs = this.#failures === 0 ? LAST_PUSH_MS : LAST_PUSH_FAILING_MS;
+    const limit = setTimeout(() => this.#over.abort(), limitMs);
     await this.#pushing;
     if (!this.#over.signal.aborted) await this.#push(gateway.client);
     clearTimeout(limit);

@@ -56,6 +56,12 @@ describe("groups of runs that are over", () => {
     expect(ends.groupsToRemove(groups, 0, 0)).to.deep.equal([{ job: "job_gone", run: "1", worker: "wk_a" }]);
   });
 
+  it("are all over once pushing has been turned off", () => {
+    const ends = new RunEnds(false);
+    ends.look([running(1)], 0);
+    expect(ends.groupsToRemove([group("job_a", 1), group("job_other", 1)], 0, 0).map(({ job }) => job)).to.deep.equal(["job_a"]);
+  });
+
   it("of before the first look linger from when they are first seen", () => {
     const ends = new RunEnds();
     ends.look([sampleJob("job_a", "stopped", 4, { live: false })], 0);
