@@ -6,14 +6,15 @@ variable "cluster" {
     region    = string
     namespace = string
     nomad = object({
-      address          = string
-      region           = string
-      version          = string
-      ca_parameter     = optional(string)
-      token_secret_arn = string
-      tunnel           = optional(string)
-      node_pools       = list(string)
-      service_pool     = string
+      address            = string
+      region             = string
+      version            = string
+      ca_parameter       = optional(string)
+      agent_ca_parameter = optional(string)
+      token_secret_arn   = string
+      tunnel             = optional(string)
+      node_pools         = list(string)
+      service_pool       = string
     })
     database = optional(object({
       host       = string
