@@ -6,6 +6,12 @@
 import type { SlotResources, WorkerView } from "./scheduler.ts";
 import type { NodeView, SchedulerView } from "./view.ts";
 
+/** What a slot needs of a machine that does not count slots. */
+export interface SlotNeeds extends SlotResources {
+  /** Whole processors of its own, instead of `cpuMillis`; 0 or absent: none. Counted where a machine says how many it has. */
+  readonly cores?: number;
+}
+
 /** What would become of one run. */
 export interface RunForecast {
   readonly job: string;
@@ -33,7 +39,7 @@ export interface DrainPreview {
 const GONE: ReadonlySet<WorkerView["phase"]> = new Set<WorkerView["phase"]>(["exited", "lost"]);
 
 /** The forecast for `node`, an id or a name; undefined if there is no such machine. `resources`: of a slot, where machines do not count slots. */
-export function previewDrain(node: string, view: SchedulerView, resources: SlotResources): DrainPreview | undefined {
+export function previewDrain(node: string, view: SchedulerView, resources: SlotNeeds): DrainPreview | undefined {
   const machine = view.nodes.find(({ id }) => id === node) ?? view.nodes.find(({ name }) => name === node);
   if (machine === undefined) return undefined;
   const others = view.nodes.filter(({ id, state }) => id !== machine.id && state === "ready");
@@ -69,10 +75,20 @@ function runsOn(node: string, workers: readonly WorkerView[]): readonly Omit<Run
 }
 
 /** Undefined: the machine does not tell. */
-function freeSlots({ slots, cpu, memory }: NodeView, { cpuMillis, memoryBytes }: SlotResources): number | undefined {
+function freeSlots(machine: NodeView, needs: SlotNeeds): number | undefined {
+  const { slots, cpu, memory } = machine;
+  const { memoryBytes } = needs;
   if (slots !== undefined) return Math.max(0, slots.total - slots.used);
-  const byCpu = cpu === undefined ? undefined : Math.floor((cpu.total - cpu.used) / cpuMillis);
+  const share = cpuOf(machine, needs);
+  const byCpu = cpu === undefined || share === undefined ? undefined : Math.floor((cpu.total - cpu.used) / share);
   const byMemory = memory === undefined ? undefined : Math.floor((memory.total - memory.used) / memoryBytes);
   if (byCpu === undefined && byMemory === undefined) return undefined;
   return Math.max(0, Math.min(byCpu ?? Number.POSITIVE_INFINITY, byMemory ?? Number.POSITIVE_INFINITY));
+}
+
+/** Of the machine's processor time, in its own measure, what one slot takes; undefined: it does not say how many processors it has. */
+function cpuOf({ cpu, attributes }: NodeView, { cores = 0, cpuMillis }: SlotNeeds): number | undefined {
+  if (cores === 0) return cpuMillis;
+  const all = Number(attributes["cores"] ?? 0);
+  return cpu === undefined || !(all > 0) ? undefined : (cores * cpu.total) / all;
 }

@@ -27,8 +27,8 @@ export async function drainPreview({ node, json }: DrainPreviewArguments, { conf
     if (view.link === "down") throw userError("not-found", `Nomad does not answer: ${view.trouble}`, { hint: 'See "wadi doctor".' });
     const { mhzPerSlot, coresPerSlot, memoryPerSlot } = nomadJobSettings(config);
     const memoryBytes = memoryPerSlot === 0 ? config["pipeline.state-limit"] + SLOT_OVERHEAD_BYTES : memoryPerSlot;
-    // Nodes are shown with MHz; where slots have cores of their own, memory alone is counted.
-    const preview = previewDrain(node, view, { cpuMillis: coresPerSlot > 0 ? 1 : mhzPerSlot, memoryBytes });
+    // Nodes are shown with MHz.
+    const preview = previewDrain(node, view, { cpuMillis: mhzPerSlot, memoryBytes, cores: coresPerSlot });
     if (preview === undefined) {
       const names = view.nodes.map(({ name }) => name).join(", ");
       throw userError("not-found", `Nomad has no node "${node}"`, { hint: `There are: ${names}.` });

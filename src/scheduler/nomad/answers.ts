@@ -125,7 +125,7 @@ const nodeSchema = z.object({
     .transform((value) => value ?? {}),
   NodeResources: z
     .object({
-      Cpu: z.object({ CpuShares: count }).nullish(),
+      Cpu: z.object({ CpuShares: count, TotalCpuCores: z.number().nullish() }).nullish(),
       Memory: z.object({ MemoryMB: count }).nullish(),
     })
     .nullish(),

@@ -126,6 +126,7 @@ function nodeView(node: NomadNode, used: Usage | undefined, links: NomadLinks): 
       class: node.NodeClass,
       drivers: drivers.sort().join(", "),
       cpu: "MHz",
+      cores: String(node.NodeResources?.Cpu?.TotalCpuCores ?? ""),
     },
     link: links.node(node.ID),
   };

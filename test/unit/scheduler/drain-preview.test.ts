@@ -75,4 +75,16 @@ describe("preview of a drain", () => {
     expect(alone?.runs[0]).to.deep.include({ how: "checkpoint-then-move", reason: "there is no other machine that is ready" });
     expect(previewDrain("z", view([node("a")], []), SLOT)).to.equal(undefined);
   });
+
+  it("counts whole processors where slots have some of their own", () => {
+    const cpu = (used: number) => ({ cpu: { total: 8_000, used }, memory: { total: 64 * 2 ** 30, used: 0 }, attributes: { cores: "4" } });
+    const nodes = [node("a"), node("b", cpu(4_000))];
+    const free = (cores: number) => previewDrain("a", view(nodes, [worker("one", 1, "a")]), { ...SLOT, memoryBytes: 1, cores })?.freeSlots;
+    expect([free(1), free(2), free(3), free(0)]).to.deep.equal([2, 1, 0, 4]);
+    const silent = previewDrain("a", view([node("a"), node("b", { ...cpu(0), attributes: {} })], [worker("one", 1, "a")]), {
+      ...SLOT,
+      cores: 1,
+    });
+    expect(silent?.freeSlots, "by memory alone").to.equal(64);
+  });
 });
