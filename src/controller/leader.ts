@@ -259,7 +259,7 @@ export class Leader {
       }
       case "drain":
         for (const run of event.runs) {
-          const reason = `node ${event.node} drains`;
+          const { reason = `node ${event.node} drains` } = event;
           this.#jobs.get(run.job)?.post({ kind: "drain", fence: Number(run.fence), reason, deadlineMs: event.deadlineMs });
         }
         return;

@@ -115,7 +115,14 @@ export type SchedulerEvent =
   /** Workers of a run cannot be placed; said again when the reason changes, and with `missing` 0 once all are placed. */
   | { readonly kind: "placement"; readonly run: RunKey; readonly missing: number; readonly reason: string }
   /** Workers on a machine have to leave it; `deadlineMs`: then they are killed; undefined: no limit is known. */
-  | { readonly kind: "drain"; readonly node: NodeId | string; readonly runs: readonly RunKey[]; readonly deadlineMs: number | undefined }
+  | {
+      readonly kind: "drain";
+      readonly node: NodeId | string;
+      readonly runs: readonly RunKey[];
+      readonly deadlineMs: number | undefined;
+      /** Why, in plain words, where it is not the machine itself that drains. */
+      readonly reason?: string;
+    }
   /** Something for the timeline of the run, as the outside system tells it: an evaluation, a task's event. Never said twice. */
   | {
       readonly kind: "told";

@@ -365,7 +365,9 @@ export class ClusterState {
   #evicted(row: NomadAllocation, before: NomadAllocation | undefined): readonly SchedulerEvent[] {
     const run = this.#runs.get(row.JobID);
     if (run === undefined || row.DesiredStatus !== "evict" || before?.DesiredStatus === "evict" || phaseOf(row) === "exited") return [];
-    return [{ kind: "drain", node: row.NodeID, runs: [run.key], deadlineMs: this.#options.killTimeoutMs }];
+    const by = row.PreemptedByAllocation === "" ? "a more important job" : `allocation ${row.PreemptedByAllocation.slice(0, 8)}`;
+    const reason = `allocation ${row.ID.slice(0, 8)} on node ${row.NodeName} is preempted by ${by}`;
+    return [{ kind: "drain", node: row.NodeID, runs: [run.key], deadlineMs: this.#options.killTimeoutMs, reason }];
   }
 
   /** Runs on a draining node that have not been told. */

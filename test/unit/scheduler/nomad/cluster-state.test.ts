@@ -125,8 +125,11 @@ describe("the state of Nomad", () => {
   it("tells of an allocation that has to make place", () => {
     state.setJobs([job(10)], 10);
     state.setAllocations([allocation(0, 11)], 11);
-    const events = state.putAllocation(allocation(0, 12, "running", { DesiredStatus: "evict" }));
-    expect(events.find(({ kind }) => kind === "drain")).to.deep.include({ node: "n1", deadlineMs: 30_000 });
+    const evicted = { DesiredStatus: "evict", PreemptedByAllocation: "0123456789abcdef" };
+    const events = state.putAllocation(allocation(0, 12, "running", evicted));
+    const drain = events.find(({ kind }) => kind === "drain");
+    expect(drain).to.deep.include({ node: "n1", deadlineMs: 30_000 });
+    expect(drain).to.have.property("reason").that.includes("is preempted by allocation 01234567");
   });
 
   it("begins anew when indexes have gone back", () => {
