@@ -1,5 +1,5 @@
 /**
- * Preemption: on the fake Nomad as on a real one (where NOMAD_ADDR is set; 2.0.5 was tried), and what becomes of a pipeline whose worker has to
+ * Preemption: on the fake Nomad as on a real one (where NOMAD_ADDR is set; 2.0.5 and 1.8.4 were tried), and what becomes of a pipeline whose worker has to
  * make place for something more important.
  */
 import { expect } from "chai";

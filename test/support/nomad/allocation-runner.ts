@@ -4,7 +4,8 @@
  */
 import type { Cluster } from "./cluster.ts";
 import { HealthWatch } from "./health-watch.ts";
-import { type Allocation, type ClientNode, groupOf, isMainTask, type Task, type TaskState } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import { type Allocation, groupOf, isMainTask, type Task, type TaskState } from "./records.ts";
 import { foldersOf } from "./task-environment.ts";
 import { TaskRunner } from "./task-runner.ts";
 

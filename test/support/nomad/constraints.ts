@@ -1,6 +1,7 @@
 /** Whether a node meets constraints: targets resolved against the node, all operators that the servers know. */
 import { createHash } from "node:crypto";
-import type { ClientNode, Constraint } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Constraint } from "./records.ts";
 
 /** Value of a constraint's side on `node`; a text without `${…}` is itself; undefined: the node has no such thing. */
 export function resolveTarget(target: string, node: ClientNode): string | undefined {

@@ -6,7 +6,8 @@
 import type { Socket } from "node:net";
 import { atLeast, type Cluster } from "./cluster.ts";
 import { denied, type Exchange, HttpError } from "./exchange.ts";
-import type { Allocation, ClientNode, Evaluation } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Allocation, Evaluation } from "./records.ts";
 import type { EventBatch, StreamEvent } from "./state.ts";
 import { wireAllocation, wireEvaluation, wireNode } from "./wire.ts";
 

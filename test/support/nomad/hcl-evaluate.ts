@@ -187,7 +187,12 @@ export class Evaluation {
       return known(...given);
     } catch (error) {
       if (!(error instanceof HclFunctionError)) throw error;
-      return this.#fail(expression, "Error in function call", `Call to function "${name}" failed: ${error.message}.`);
+      const { argument, message } = error;
+      const at = argument === undefined ? undefined : args[argument.index];
+      if (argument !== undefined && at !== undefined) {
+        return this.#fail(at, "Invalid function argument", `Invalid value for "${argument.name}" parameter: ${message}.`);
+      }
+      return this.#fail(expression, "Error in function call", `Call to function "${name}" failed: ${message}.`);
     }
   }
 

@@ -6,7 +6,15 @@ import { createHash } from "node:crypto";
 import type { HclValue } from "./hcl-evaluate.ts";
 
 /** A call fails with this text. */
-export class HclFunctionError extends Error {}
+export class HclFunctionError extends Error {
+  /** The argument that is wrong, from 0, and its parameter's name; undefined: the call as a whole. */
+  readonly argument: { readonly index: number; readonly name: string } | undefined;
+
+  constructor(message: string, argument?: { readonly index: number; readonly name: string }) {
+    super(message);
+    this.argument = argument;
+  }
+}
 
 type HclFunction = (...values: readonly HclValue[]) => HclValue;
 type HclMap = { readonly [name: string]: HclValue };
@@ -218,7 +226,9 @@ const OF_NUMBERS: Readonly<Record<string, HclFunction>> = {
   signum: (value) => Math.sign(numberOf(value)),
   parseint: (text, base) => {
     const number = Number.parseInt(textOf(text), numberOf(base));
-    if (Number.isNaN(number)) throw new HclFunctionError(`cannot parse ${JSON.stringify(text)} as a number`);
+    if (Number.isNaN(number)) {
+      throw new HclFunctionError(`cannot parse ${JSON.stringify(text)} as a base ${numberOf(base)} integer`, { index: 0, name: "number" });
+    }
     return number;
   },
 };

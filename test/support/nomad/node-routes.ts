@@ -4,8 +4,8 @@ import { checkId } from "./allocation-routes.ts";
 import type { Cluster } from "./cluster.ts";
 import { denied, type Exchange, HttpError } from "./exchange.ts";
 import { isObject } from "./job-decoder.ts";
+import type { ClientNode } from "./node-records.ts";
 import type { Nodes } from "./nodes.ts";
-import type { ClientNode } from "./records.ts";
 import { nodeStub, wireAllocation, wireNode } from "./wire.ts";
 
 /** Routes of client nodes. */

@@ -8,7 +8,8 @@ import type { ClientReport } from "./allocation-runner.ts";
 import { atLeast, type Cluster, goTime, type NodeOptions } from "./cluster.ts";
 import { withHealth } from "./deployments.ts";
 import { type Evaluator, refreshJob } from "./evaluator.ts";
-import { type Allocation, type ClientNode, clientTerminal, type Driver, groupOf, serverTerminal } from "./records.ts";
+import type { ClientNode, Driver } from "./node-records.ts";
+import { type Allocation, clientTerminal, groupOf, serverTerminal } from "./records.ts";
 import { jobKey, type Write } from "./state.ts";
 
 const ALL_DRIVERS = ["docker", "exec", "java", "mock_driver", "qemu", "raw_exec"];

@@ -6,7 +6,8 @@ import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Cluster } from "./cluster.ts";
 import { computedClass, constraintName, escapesClass, meets, resolveTarget } from "./constraints.ts";
-import type { Allocation, AllocationMetric, ClientNode, Constraint, Job, PlacedPort, Placement, TaskGroup } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Allocation, AllocationMetric, Constraint, Job, PlacedPort, Placement, TaskGroup } from "./records.ts";
 import { holds, NodeUsage, type Usage } from "./usage.ts";
 
 /** Range of dynamic ports. */

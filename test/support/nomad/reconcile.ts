@@ -5,7 +5,8 @@
  */
 import { atLeast } from "./cluster.ts";
 import { specOf } from "./job-decoder.ts";
-import { type Allocation, type ClientNode, clientTerminal, type Job, serverTerminal, type TaskGroup } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import { type Allocation, clientTerminal, type Job, serverTerminal, type TaskGroup } from "./records.ts";
 
 /** An allocation that is to be stopped. */
 export interface StopDecision {

@@ -2,17 +2,8 @@
  * The servers' replicated state: tables, one index that grows with every write, who waits for changes, and the ring of events. A write is one
  * call of `commit`: everything in it gets the same index, as one Raft entry does. Not replicated, not kept: an index reset is a fault to inject.
  */
-import type {
-  Allocation,
-  ClientNode,
-  Deployment,
-  Evaluation,
-  Job,
-  SchedulerConfiguration,
-  ServiceRegistration,
-  Token,
-  Variable,
-} from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Allocation, Deployment, Evaluation, Job, SchedulerConfiguration, ServiceRegistration, Token, Variable } from "./records.ts";
 import { UsageBook } from "./usage.ts";
 
 /** Tables whose indexes blocking queries wait for. */

@@ -1,8 +1,9 @@
 /** What a task finds in its environment, and how `${…}` in a job is filled in: leniently in `Env` and paths, strictly in a driver's `Config`. */
 import { join } from "node:path";
 import { atLeast, type Cluster } from "./cluster.ts";
+import type { ClientNode } from "./node-records.ts";
 import { indexOf } from "./reconcile.ts";
-import type { Allocation, ClientNode, Task } from "./records.ts";
+import type { Allocation, Task } from "./records.ts";
 
 /** The folders of a task. */
 export interface TaskFolders {

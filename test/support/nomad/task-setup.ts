@@ -9,7 +9,8 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
 import type { Cluster } from "./cluster.ts";
-import type { Allocation, Artifact, ClientNode, Task, Template, WorkloadIdentity } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Allocation, Artifact, Task, Template, WorkloadIdentity } from "./records.ts";
 import { signToken } from "./signing-key.ts";
 import {
   ConfigError,

@@ -1,6 +1,7 @@
 /** Records as the HTTP API shows them: full ones, and the stubs of lists. */
 import { computedClass } from "./constraints.ts";
-import type { Allocation, ClientNode, Evaluation, Job, TaskEvent, TaskState } from "./records.ts";
+import type { ClientNode } from "./node-records.ts";
+import type { Allocation, Evaluation, Job, TaskEvent, TaskState } from "./records.ts";
 import { jobKey, type State } from "./state.ts";
 import { resourcesOf } from "./usage.ts";
 
