@@ -1,7 +1,8 @@
 # Prometheus for Wadi: finds workers, controllers, APIs and the Pushgateway by Nomad's own services and scrapes Nomad itself. Workers that Nomad does
 # not know (scheduler "node") it finds by the API: GET /api/v1/metrics/targets. The task reads services with its workload identity.
 #
-# Before, only for workers_from = "api": nomad var put nomad/jobs/wadi-prometheus api_token=…, a key of the API with the role viewer.
+# Before, where they are needed: nomad var put nomad/jobs/wadi-prometheus [api_token=…] [nomad_ca=@ca.pem]: a key of the API with the role viewer, for
+# workers_from = "api"; the authority of Nomad's own certificates, for nomad_server_name.
 # Others find it as service wadi-prometheus: the API does so by itself.
 
 variable "namespace" {
@@ -104,6 +105,16 @@ variable "nomad_ca_file" {
   type        = string
   description = "File on the nodes with the authority of Nomad's certificate, for https; the system's if empty."
   default     = ""
+}
+
+variable "nomad_server_name" {
+  type        = string
+  description = "Name in the certificates of Nomad's agents, such as client.global.nomad, for https; their authority is then the item nomad_ca of this job's variable, unless nomad_ca_file names it."
+  default     = ""
+  validation {
+    condition     = regex_replace(var.nomad_server_name, "^[A-Za-z0-9.-]+$", "") == ""
+    error_message = "The name must be that of a host, such as client.global.nomad."
+  }
 }
 
 variable "scrape_interval" {
@@ -211,8 +222,13 @@ locals {
   ]
   agent   = "{{ env \"attr.unique.network.ip-address\" }}:4646"
   servers = length(var.nomad_servers) == 0 ? [local.agent] : var.nomad_servers
-  ca      = var.nomad_ca_file == "" ? "{}" : "{ca_file: ${jsonencode(var.nomad_ca_file)}}"
-  token   = "{type: Bearer, credentials_file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token}"
+  ca_item = var.nomad_scheme == "https" && var.nomad_server_name != "" && var.nomad_ca_file == ""
+  ca_file = local.ca_item ? "{{ env \"NOMAD_SECRETS_DIR\" }}/nomad-ca.pem" : var.nomad_ca_file
+  tls = join(", ", concat(
+    local.ca_file == "" ? [] : ["ca_file: ${local.ca_file}"],
+    var.nomad_server_name == "" ? [] : ["server_name: ${var.nomad_server_name}"],
+  ))
+  token = "{type: Bearer, credentials_file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token}"
   # Services that are scraped by their own tags; workers only where Nomad is asked for them.
   wanted = var.workers_from == "nomad" ? "or (.Tags | contains \"metrics\") (eq .Name \"wadi-pushgateway\")" : "or (and (.Tags | contains \"metrics\") (ne .Name \"wadi-worker\")) (eq .Name \"wadi-pushgateway\")"
 }
@@ -360,7 +376,7 @@ job "wadi-prometheus" {
               metrics_path: /v1/metrics
               params: {format: [prometheus]}
               authorization: ${local.token}
-              tls_config: ${local.ca}
+              tls_config: {${local.tls}}
               static_configs:
                 - targets: [${join(", ", local.servers)}]
         YAML
@@ -389,6 +405,16 @@ job "wadi-prometheus" {
           destination = "${NOMAD_SECRETS_DIR}/api-token"
           change_mode = "noop"
           data        = "{{ with nomadVar \"nomad/jobs/wadi-prometheus\" }}{{ .api_token }}{{ end }}"
+        }
+      }
+
+      dynamic "template" {
+        for_each = local.ca_item ? [1] : []
+        content {
+          destination   = "${NOMAD_SECRETS_DIR}/nomad-ca.pem"
+          change_mode   = "signal"
+          change_signal = "SIGHUP"
+          data          = "{{ with nomadVar \"nomad/jobs/wadi-prometheus\" }}{{ .nomad_ca }}{{ end }}"
         }
       }
 

@@ -748,6 +748,12 @@ variable "prometheus_nomad_ca_file" {
   default     = ""
 }
 
+variable "prometheus_nomad_server_name" {
+  type        = string
+  description = "Name in the certificates of Nomad's agents, such as client.global.nomad, for https; their authority is then the item nomad_ca of this job's variable, unless nomad_ca_file names it."
+  default     = ""
+}
+
 variable "prometheus_scrape_interval" {
   type        = string
   description = "Time between two scrapes."
