@@ -24,6 +24,6 @@ output "gives_up" {
   description = "What the instance profile gives up; null with oidc."
   value = local.oidc ? null : join(" ", [
     "no domain, so no public issuer: every task on a client, whatever its job, can read and write checkpoints, write backups and resize the groups with the instance's rights;",
-    "AWS's records name the instance, not the job; tasks must be able to reach the instance's metadata. Set the variable domain to end this.",
+    "tasks must be able to reach the instance's metadata, and by it the clients' certificate and the token that drains nodes; AWS's records name the instance, not the job. Set the variable domain to end this.",
   ])
 }

@@ -4,6 +4,9 @@
 locals {
   retry_join = "provider=aws region=${var.region} addr_type=private_v4 tag_key=wadi-servers tag_value=${var.name}"
 
+  # Packages that scripts need beyond what every image of Amazon Linux 2023 has.
+  packages = ["diffutils", "jq", "openssl", "unzip"]
+
   # What the exec driver shows to tasks: a C library and shell, resolver, certificates.
   chroot_paths = [
     "/bin", "/lib", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib64", "/run/systemd/resolve",
@@ -62,7 +65,7 @@ locals {
     WADI_TOKEN_SECRET       = aws_secretsmanager_secret.token.arn
     WADI_DRAIN_TOKEN_SECRET = aws_secretsmanager_secret.drain_token.arn
     WADI_BACKUPS            = var.backups_bucket.name
-    WADI_PACKAGES           = "jq unzip"
+    WADI_PACKAGES           = join(" ", local.packages)
     WADI_UNITS              = "nomad.service wadi-drain.service wadi-server-ready.service wadi-certificates.timer wadi-gossip.timer wadi-snapshot.timer"
   })
 
@@ -71,7 +74,7 @@ locals {
       WADI_ROLE         = "client"
       WADI_GROUP        = local.client_groups[name]
       WADI_TOKEN_SECRET = aws_secretsmanager_secret.drain_token.arn
-      WADI_PACKAGES     = join(" ", concat(["jq", "unzip"], var.docker ? ["docker"] : [], local.guarded ? ["nftables"] : []))
+      WADI_PACKAGES     = join(" ", concat(local.packages, var.docker ? ["docker"] : [], local.guarded ? ["nftables"] : []))
       WADI_UNITS = join(" ", concat(
         local.guarded ? ["wadi-metadata-guard.service"] : [],
         var.docker ? ["docker.service"] : [],
