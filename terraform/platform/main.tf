@@ -46,6 +46,13 @@ data "aws_ssm_parameter" "ca" {
   name = var.cluster.nomad.ca_parameter
 }
 
+# The authority of the agents' own certificates, for Prometheus, which asks each of them.
+data "aws_ssm_parameter" "agents" {
+  count = try(var.cluster.nomad.agent_ca_parameter, null) != null && contains(local.jobs, "prometheus") ? 1 : 0
+
+  name = var.cluster.nomad.agent_ca_parameter
+}
+
 ephemeral "aws_secretsmanager_secret_version" "token" {
   count = local.on_aws ? 1 : 0
 
@@ -69,7 +76,7 @@ module "platform" {
   job_values       = merge(var.job_values, local.job_values)
   volumes          = var.volumes
   secrets          = local.secrets
-  other_secrets    = var.other_secrets
+  other_secrets    = setunion(var.other_secrets, length(data.aws_ssm_parameter.agents) == 0 ? [] : ["prometheus"])
   secrets_version  = var.secrets_version
   purge_on_destroy = false
 

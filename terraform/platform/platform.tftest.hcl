@@ -31,6 +31,13 @@ override_data {
 }
 
 override_data {
+  target = data.aws_ssm_parameter.agents
+  values = {
+    insecure_value = "-----BEGIN CERTIFICATE-----"
+  }
+}
+
+override_data {
   target = data.aws_ssm_parameter.ca
   values = {
     insecure_value = "-----BEGIN CERTIFICATE-----"
@@ -43,14 +50,15 @@ variables {
     region    = "eu-central-1"
     namespace = "wadi"
     nomad = {
-      address          = "https://nomad.example.com"
-      region           = "global"
-      version          = "2.0.5"
-      ca_parameter     = "/wadi/nomad/ca"
-      token_secret_arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:wadi-nomad-token"
-      tunnel           = null
-      node_pools       = ["services", "streams"]
-      service_pool     = "services"
+      address            = "https://nomad.example.com"
+      region             = "global"
+      version            = "2.0.5"
+      ca_parameter       = "/wadi/nomad/ca"
+      agent_ca_parameter = "/wadi/nomad/ca"
+      token_secret_arn   = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:wadi-nomad-token"
+      tunnel             = null
+      node_pools         = ["services", "streams"]
+      service_pool       = "services"
     }
     database = {
       host       = "wadi.abc.eu-central-1.rds.amazonaws.com"
@@ -133,6 +141,11 @@ run "runs_others_programs_where_there_are_images" {
   assert {
     condition     = local.jobs == toset(["controller", "api", "autoscaler", "prometheus", "pushgateway"]) && module.platform.values.prometheus.driver == "docker"
     error_message = "A job with an image runs by docker."
+  }
+
+  assert {
+    condition     = module.platform.values.prometheus.nomad_scheme == "https" && module.platform.values.prometheus.nomad_server_name == "client.global.nomad"
+    error_message = "Prometheus must ask Nomad's agents by TLS and by the name in their certificate."
   }
 
   assert {

@@ -65,6 +65,8 @@ locals {
     contains(["api", "controller"], job) && local.roles.checkpoints != null ? { aws_role_arn = local.roles.checkpoints } : {},
     job == "backup" && local.roles.backup != null ? { aws_role_arn = local.roles.backup } : {},
     job == "backup" && local.buckets.backups != null ? { bucket_url = "s3://${local.buckets.backups}/postgres?region=${var.cluster.region}" } : {},
+    # Clients share one certificate, which has this name and no addresses.
+    job == "prometheus" && length(data.aws_ssm_parameter.agents) == 1 ? { nomad_scheme = "https", nomad_server_name = "client.${var.cluster.nomad.region}.nomad" } : {},
     job == "autoscaler" && local.roles.autoscaler != null ? { aws_role_arn = local.roles.autoscaler } : {},
     job == "autoscaler" && contains(local.scaled, local.worker_pool) ? {
       group_name        = var.cluster.autoscaling_groups[local.worker_pool].name
@@ -80,7 +82,8 @@ locals {
   # Postgres' password is the cluster's own; all else that is missing the module makes.
   password = try(jsondecode(one(ephemeral.aws_secretsmanager_secret_version.database[*].secret_string)).password, "")
   secrets = {
-    for job in setunion(keys(var.secrets), ["controller", "api", "backup"]) : job => merge(
+    for job in setunion(keys(var.secrets), ["controller", "api", "backup", "prometheus"]) : job => merge(
+      job == "prometheus" && length(data.aws_ssm_parameter.agents) == 1 ? { nomad_ca = data.aws_ssm_parameter.agents[0].insecure_value } : {},
       local.database == null || !contains(["controller", "api", "backup"], job) ? {} : { database_password = local.password },
       lookup(var.secrets, job, {}),
     )
