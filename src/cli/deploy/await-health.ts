@@ -93,7 +93,7 @@ function wayOut({ note, id, allocations }: JobHealth, lines: string): string {
   if (/Missing: nomad\.var/.test(note)) return `Write the Nomad variable that it waits for; ${again}.`;
   if (/[Ff]ailed to download|Failed Artifact/.test(note))
     return `Correct artifact and artifact_checksum, or upload the package (wadi deploy upload); ${again}.`;
-  if (/ENOENT|no such file|executable file not found|not found in/.test(`${note}\n${lines}`))
+  if (/ENOENT|no such file|executable file not found|command not found|: not found\s*$/m.test(`${note}\n${lines}`))
     return `The program is not on the node: correct command, programs or artifact; ${again}.`;
   if (/address already in use|EADDRINUSE|reserved port collision|free ports/.test(`${note}\n${lines}`))
     return `Another program has the port: set another (--set JOB.port=0 lets Nomad choose); ${again}.`;

@@ -53,7 +53,7 @@ export async function hasAcl(client: NomadClient): Promise<boolean> {
     if (own.status === 400) return false;
     self = own.body;
     // Without ACLs, releases since 2.0 answer the first question for an anonymous token.
-    if ((await client.call({ path: "/v1/acl/policies", accept: [400] })).status === 400) return false;
+    if ((await client.call({ path: "/v1/acl/policies", accept: [400, 404] })).status === 400) return false;
   } catch (thrown) {
     const error = toAppError(thrown);
     if (error.code !== "permission-denied") throw error;
