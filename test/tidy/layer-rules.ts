@@ -32,7 +32,7 @@ const PACKAGE_HOMES: readonly (readonly [packagePrefix: string, homes: readonly 
   ["koa", ["src/api/"]],
   ["@koa/", ["src/api/"]],
   ["@grpc/", ["src/rpc/", "src/gen/"]],
-  ["node-fetch", ["src/scheduler/nomad/", "src/cli/"]],
+  ["node-fetch", ["src/scheduler/nomad/", "src/cli/", "src/rpc/pushgateway.ts", "src/api/prometheus-metrics.ts"]],
 ];
 
 interface Import {
