@@ -154,10 +154,16 @@ function callerOfRules(name: string, rules: readonly Rules[]): Caller {
 function callerOfWorkload(cluster: Cluster, claims: Readonly<Record<string, unknown>>): Caller | string {
   const allocation = cluster.state.allocations.get(String(claims["nomad_allocation_id"]));
   if (allocation === undefined || ["complete", "failed", "lost"].includes(allocation.ClientStatus)) return "allocation is terminal";
-  const attached =
-    cluster.state.policies.get(`workload:${allocation.Namespace}:${allocation.JobID}`) ??
-    cluster.state.policies.get(`workload:${allocation.Namespace}`);
-  const given = attached === undefined ? undefined : callerOfRules("", [parseRules(attached.Rules)]);
+  const attached = [...cluster.state.policies.values()].filter(
+    ({ JobACL }) => JobACL?.Namespace === allocation.Namespace && ["", allocation.JobID].includes(JobACL.JobID),
+  );
+  const given =
+    attached.length === 0
+      ? undefined
+      : callerOfRules(
+          "",
+          attached.map(({ Rules: text }) => parseRules(text)),
+        );
   const base = `nomad/jobs/${allocation.JobID}`;
   const own = ["nomad/jobs", base, `${base}/${allocation.TaskGroup}`, `${base}/${allocation.TaskGroup}/${String(claims["nomad_task"])}`];
   return {

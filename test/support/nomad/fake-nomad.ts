@@ -191,7 +191,8 @@ export class FakeNomad {
       entry([...get, ...put], /^\/v1\/operator\/scheduler\/configuration$/, system.scheduler),
       entry(get, /^\/v1\/acl\/token\/self$/, system.ownToken),
       entry(put, /^\/v1\/acl\/token$/, system.newToken),
-      entry([...get, ...put], /^\/v1\/acl\/policy\/([^/]+)$/, system.policy),
+      entry(get, /^\/v1\/acl\/policies$/, system.policies),
+      entry([...get, ...put, ...remove], /^\/v1\/acl\/policy\/([^/]+)$/, system.policy),
       entry(get, /^\/\.well-known\/jwks\.json$/, system.keys),
       entry(get, /^\/\.well-known\/openid-configuration$/, system.discovery),
       entry(put, /^\/v1\/system\/gc$/, async (exchange) => {
@@ -479,8 +480,8 @@ export class FakeNomad {
 
   /** What workloads of a job, or of a namespace, may do besides reading their own variables. */
   addWorkloadPolicy(rules: string, namespace = "default", job?: string): void {
-    const key = job === undefined ? `workload:${namespace}` : `workload:${namespace}:${job}`;
-    this.state.policies.set(key, { Name: key, Description: "", Rules: rules });
+    const name = job === undefined ? `workload:${namespace}` : `workload:${namespace}:${job}`;
+    this.state.policies.set(name, { Name: name, Description: "", Rules: rules, JobACL: { Namespace: namespace, JobID: job ?? "" } });
   }
 
   // Counting

@@ -9,6 +9,14 @@ import { UsageBook } from "./usage.ts";
 /** Tables whose indexes blocking queries wait for. */
 export type Table = "jobs" | "evals" | "allocs" | "nodes" | "variables" | "services" | "deployments" | "config" | "acl" | "job_summary";
 
+/** A policy; `JobACL`: it is for what runs of a job, without a token. */
+export interface Policy {
+  readonly Name: string;
+  readonly Description: string;
+  readonly Rules: string;
+  readonly JobACL?: { readonly Namespace: string; readonly JobID: string } | undefined;
+}
+
 /** One event of the stream. */
 export interface StreamEvent {
   readonly Topic: string;
@@ -229,7 +237,7 @@ export class State {
   readonly services = new Map<string, ServiceRegistration>();
   readonly deployments = new Map<string, Deployment>();
   readonly tokens = new Map<string, Token>();
-  readonly policies = new Map<string, { readonly Name: string; readonly Description: string; readonly Rules: string }>();
+  readonly policies = new Map<string, Policy>();
   readonly submissions = new Map<string, unknown>();
   readonly namespaces = new Set(["default"]);
   readonly nodePools = new Set(["default", "all"]);

@@ -177,8 +177,19 @@ export class SystemRoutes {
     exchange.send(shownToken(token), this.#cluster.state.index);
   };
 
-  /** POST /v1/acl/policy/:name. */
+  /** GET /v1/acl/policies: all, or those of the caller's token. */
+  readonly policies = async (exchange: Exchange): Promise<void> => {
+    if (!this.#cluster.options.acl) throw new HttpError(400, "ACL support disabled");
+    const held = this.#held(exchange);
+    const { state } = this.#cluster;
+    const visible = [...state.policies.values()].filter(({ Name }) => exchange.caller.management || held.includes(Name));
+    const shown = visible.map(({ Name, Description }) => ({ Name, Description, Hash: "", CreateIndex: 1, ModifyIndex: 1 }));
+    exchange.send(shown, state.index);
+  };
+
+  /** GET, POST and DELETE /v1/acl/policy/:name. */
   readonly policy = async (exchange: Exchange): Promise<void> => {
+    if (!this.#cluster.options.acl) throw new HttpError(400, "ACL support disabled");
     const { state } = this.#cluster;
     const name = exchange.part(0);
     if (exchange.method === "GET") {
@@ -186,17 +197,26 @@ export class SystemRoutes {
       const held = exchange.caller.management || this.#held(exchange).includes(name);
       if (!held) throw denied();
       if (found === undefined) throw new HttpError(404, "ACL policy not found");
-      exchange.send({ ...found, CreateIndex: 1, ModifyIndex: 1, JobACL: null, RulesJSON: null }, state.index);
+      exchange.send({ RulesJSON: null, JobACL: null, ...found, CreateIndex: 1, ModifyIndex: 1 }, state.index);
       return;
     }
     if (!exchange.caller.management) throw denied();
+    if (exchange.method === "DELETE") {
+      state.policies.delete(name);
+      state.commit("ACLPolicyDeleted", (write) => write.acl());
+      exchange.send(null, state.index);
+      return;
+    }
     const body = await exchange.json();
     const job = isObject(body["JobACL"]) ? body["JobACL"] : undefined;
-    const key =
-      job === undefined
-        ? name
-        : `workload:${String(job["Namespace"] ?? "default")}${job["JobID"] === undefined || job["JobID"] === "" ? "" : `:${String(job["JobID"])}`}`;
-    state.policies.set(key, { Name: name, Description: String(body["Description"] ?? ""), Rules: String(body["Rules"] ?? "") });
+    const attached =
+      job === undefined ? {} : { JobACL: { Namespace: String(job["Namespace"] ?? "default"), JobID: String(job["JobID"] ?? "") } };
+    state.policies.set(name, {
+      Name: name,
+      Description: String(body["Description"] ?? ""),
+      Rules: String(body["Rules"] ?? ""),
+      ...attached,
+    });
     state.commit("ACLPolicyUpserted", (write) => write.acl());
     exchange.send(null, state.index);
   };
