@@ -3,8 +3,10 @@
  * says. On PGlite and on real PostgreSQL.
  */
 import { expect } from "chai";
+import { Registry } from "prom-client";
 import type { LeaderContext } from "../../src/controller/context.ts";
 import { LogTails } from "../../src/controller/log-tails.ts";
+import { ControllerMetrics } from "../../src/controller/metrics.ts";
 import { SchedulerProjection } from "../../src/controller/scheduler-view.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { externalError } from "../../src/core/errors.ts";
@@ -85,7 +87,8 @@ for (const [name, absence, start] of [
     function leader(epoch: bigint): LeaderContext {
       const term = { epoch, valid: true, signal: over.signal, check: () => undefined };
       const scheduler = shown as unknown as Scheduler;
-      return { db: stage.db, scheduler, clock: systemClock, logger: silentLogger, term } as unknown as LeaderContext;
+      const metrics = new ControllerMetrics(new Registry());
+      return { db: stage.db, scheduler, clock: systemClock, logger: silentLogger, term, metrics } as unknown as LeaderContext;
     }
 
     const key = (fence = 1n): RunKey => ({ job, run: `run_${fence}` as RunId, fence });
