@@ -73,6 +73,14 @@ describe("the worker's package", function () {
     expect(readFileSync(`${made.file}.sha256`, "utf8")).to.equal(`${made.checksum}  ${made.file.split("/").at(-1)}\n`);
   });
 
+  it("can be left as a folder, for an image", () => {
+    const out = join(folder, "folders");
+    const words = ["--import", "tsx", SCRIPT, "--only", "wadi-worker", "--folder", "--out", out];
+    expect(spawnSync(process.execPath, words, { encoding: "utf8" }).stdout).to.equal(`${join(out, "wadi-worker")}\n`);
+    const files = (path: string): string[] => (readdirSync(path, { recursive: true }) as string[]).sort();
+    expect(files(join(out, "wadi-worker"))).to.deep.equal(files(root()));
+  });
+
   it("is the same when it is made again", () => {
     expect(makePackage(join(folder, "again")).checksum).to.equal(made.checksum);
   });
