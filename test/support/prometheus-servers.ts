@@ -11,6 +11,7 @@ import { freePorts } from "./free-ports.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const START_LIMIT_MS = 60_000;
+const [PROMETHEUS, PROMTOOL, PUSHGATEWAY] = ["prometheus", "promtool", "prometheus-pushgateway"] as const;
 
 /** A server that answers. */
 export interface MonitoringServer {
@@ -20,15 +21,16 @@ export interface MonitoringServer {
 
 /** Why tests with these servers cannot run here; `undefined` if they can. */
 export function prometheusAbsence(): string | undefined {
-  const programs = ["prometheus", "promtool", "prometheus-pushgateway"];
-  const missing = programs.filter((program) => spawnSync(program, ["--version"], { stdio: "ignore" }).status !== 0);
+  const missing = [PROMETHEUS, PROMTOOL, PUSHGATEWAY].filter(
+    (program) => spawnSync(program, ["--version"], { stdio: "ignore" }).status !== 0,
+  );
   return missing.length === 0 ? undefined : `no ${missing.join(", ")} (apt-get install prometheus prometheus-pushgateway)`;
 }
 
 /** Starts an empty Pushgateway. */
 export async function startPushgateway(): Promise<MonitoringServer> {
   const [on = 0] = await freePorts(1);
-  return start("prometheus-pushgateway", [`--web.listen-address=127.0.0.1:${on}`], `http://127.0.0.1:${on}`);
+  return start(PUSHGATEWAY, [`--web.listen-address=127.0.0.1:${on}`], `http://127.0.0.1:${on}`);
 }
 
 /** Starts a Prometheus with `config` (YAML) and other files beside it, by name; on `port`, or a free one. */
@@ -41,7 +43,7 @@ export async function startPrometheus(
   for (const [name, text] of Object.entries({ ...files, "prometheus.yml": config })) writeFileSync(join(folder, name), text);
   const on = port ?? (await freePorts(1))[0] ?? 0;
   const args = [`--web.listen-address=127.0.0.1:${on}`, `--config.file=${join(folder, "prometheus.yml")}`];
-  return start("prometheus", [...args, `--storage.tsdb.path=${join(folder, "data")}`], `http://127.0.0.1:${on}`);
+  return start(PROMETHEUS, [...args, `--storage.tsdb.path=${join(folder, "data")}`], `http://127.0.0.1:${on}`);
 }
 
 /** Values of an instant query by Prometheus at `url`, with their labels. */
@@ -56,7 +58,7 @@ export async function query(
 
 /** Runs promtool; what it said and whether it was content. */
 export function promtool(...args: readonly string[]): { readonly ok: boolean; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync("promtool", args, { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(PROMTOOL, args, { encoding: "utf8", timeout: 60_000 });
   return { ok: status === 0, output: `${stdout}${stderr}` };
 }
 
