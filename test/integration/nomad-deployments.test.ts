@@ -120,4 +120,50 @@ describe("deployments on the fake Nomad", function () {
     const [{ Config }] = (await call("/v1/job/web")).TaskGroups[0].Tasks.filter(({ Name }: ParsedJson) => Name === "web");
     expect(Config.args[1]).to.include("statusCode = 200");
   });
+
+  function everywhere(type: string, script: string): object {
+    const task = {
+      Name: "one",
+      Driver: "raw_exec",
+      Config: { command: "/bin/sh", args: ["-c", script] },
+      Resources: { CPU: 20, MemoryMB: 20 },
+    };
+    return { ID: "all", Type: type, TaskGroups: [{ Name: "all", RestartPolicy: { Attempts: 0, Mode: "fail" }, Tasks: [task] }] };
+  }
+  const nodesOf = async (status: string): Promise<string[]> => {
+    const all: ParsedJson[] = await call("/v1/job/all/allocations");
+    return all.filter(({ ClientStatus }) => ClientStatus === status).map(({ NodeName }) => NodeName);
+  };
+  const on = (status: string, count: number) => {
+    const look = async () => ((await nodesOf(status)).length === count ? true : undefined);
+    return eventually(`${count} are ${status}`, look, PATIENCE_MS);
+  };
+
+  it("a system job runs once on every node, also on one that comes later", async () => {
+    nomad.addNode({ name: "two" });
+    await register(everywhere("system", "sleep 600"));
+    await on("running", 2);
+    nomad.addNode({ name: "three" });
+    await on("running", 3);
+    expect(new Set(await nodesOf("running")).size).to.equal(3);
+  });
+
+  it("a sysbatch job is done once on every node, and its job is dead then", async () => {
+    nomad.addNode({ name: "two" });
+    await register(everywhere("sysbatch", "true"));
+    await on("complete", 2);
+    await eventually("the job is dead", async () => ((await call("/v1/job/all")).Status === "dead" ? true : undefined), PATIENCE_MS);
+  });
+
+  it("a periodic job runs when it is told to, as a job of its own", async () => {
+    const periodic = { Enabled: true, Spec: "0 3 * * *", SpecType: "cron" };
+    await register({ ...everywhere("batch", "true"), ID: "nightly", Periodic: periodic });
+    expect((await call("/v1/job/nightly")).Status).to.equal("running");
+    await call("/v1/job/nightly/periodic/force", {});
+    const done = async () => {
+      const all: ParsedJson[] = await call("/v1/allocations");
+      return all.find(({ JobID, ClientStatus }) => JobID.startsWith("nightly/periodic-") && ClientStatus === "complete");
+    };
+    await eventually("it has run", done, PATIENCE_MS);
+  });
 });

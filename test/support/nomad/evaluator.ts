@@ -7,6 +7,7 @@ import { atLeast, type Cluster } from "./cluster.ts";
 import { cancelDeployments, deploymentFor, mayReplace } from "./deployments.ts";
 import { Placer } from "./placement.ts";
 import { type GroupDecisions, reconcileGroup, type StopDecision, stopAll } from "./reconcile.ts";
+import { reconcileSystemGroup } from "./reconcile-system.ts";
 import type { Allocation, AllocationMetric, DesiredUpdates, Evaluation, Job, RescheduleEvent } from "./records.ts";
 import { jobKey, type Write } from "./state.ts";
 
@@ -97,6 +98,7 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
   const placer = new Placer(cluster, job);
   const decisions = groups.map((group) => {
     const own = all.filter(({ TaskGroup }) => TaskGroup === group.Name);
+    if (job.Type === "system" || job.Type === "sysbatch") return reconcileSystemGroup(job, group, own, situation);
     return reconcileGroup(job, group, own, situation, mayReplace(cluster, job, group, own));
   });
   for (const one of decisions) stops.push(...one.stop);
@@ -109,8 +111,11 @@ export function decide(cluster: Cluster, job: Job | undefined, all: readonly All
   for (const one of decisions) {
     const { Name } = one.group;
     queued[Name] = 0;
-    for (const { name, previous, rescheduled } of one.place) {
-      const first = failed[Name] === undefined ? placer.choose(one.group, rescheduled ? previous?.NodeID : undefined) : failed[Name];
+    for (const { name, previous, rescheduled, node: only } of one.place) {
+      const avoid = rescheduled ? previous?.NodeID : undefined;
+      const first = failed[Name] === undefined || only !== undefined ? placer.choose(one.group, avoid, only) : failed[Name];
+      // Jobs for every node are not meant for those that they do not fit.
+      if (only !== undefined && !("node" in first) && first.NodesExhausted === 0) continue;
       const chosen = "node" in first ? first : (placer.preempt(one.group, first) ?? first);
       if (!("node" in chosen)) {
         const before = failed[Name];

@@ -14,6 +14,7 @@ import { failDeployment, lateDeployments } from "./deployments.ts";
 import { Evaluator } from "./evaluator.ts";
 import { EventStreams } from "./event-stream.ts";
 import { JobRoutes } from "./job-routes.ts";
+import { parseRoute } from "./jobspec-route.ts";
 import { LogRoutes } from "./log-routes.ts";
 import { metrics } from "./metrics-route.ts";
 import { NodeAgent } from "./node-agent.ts";
@@ -141,10 +142,11 @@ export class FakeNomad {
     return [
       entry(get, /^\/v1\/jobs$/, jobs.list),
       entry(put, /^\/v1\/jobs$/, jobs.register),
-      entry(put, /^\/v1\/jobs\/parse$/, jobs.parse),
+      entry(put, /^\/v1\/jobs\/parse$/, parseRoute),
       entry([...get, ...put], /^\/v1\/jobs\/statuses$/, jobs.statuses),
       entry(put, /^\/v1\/validate\/job$/, jobs.validate),
       entry(put, /^\/v1\/job\/(.+)\/plan$/, jobs.plan),
+      entry(put, /^\/v1\/job\/(.+)\/periodic\/force$/, jobs.force),
       entry(put, /^\/v1\/job\/(.+)\/scale$/, jobs.scale),
       entry(put, /^\/v1\/job\/(.+)\/evaluate$/, jobs.evaluate),
       entry(

@@ -5,7 +5,6 @@ import { decide, type Evaluator, refreshJob } from "./evaluator.ts";
 import { type Exchange, HttpError } from "./exchange.ts";
 import { DecodeError, decodeJob, isObject, specOf } from "./job-decoder.ts";
 import { checkJob, multiError } from "./job-rules.ts";
-import { parseJobspec } from "./jobspec.ts";
 import type { Job } from "./records.ts";
 import { jobKey } from "./state.ts";
 import { allocationStub, findJob, jobStatus, jobStub, jobSummary, wireEvaluation } from "./wire.ts";
@@ -106,7 +105,8 @@ export class JobRoutes {
     const priority = typeof body["EvalPriority"] === "number" && body["EvalPriority"] > 0 ? body["EvalPriority"] : job.Priority;
     return state.commit("JobRegistered", (write) => {
       const version = old === undefined ? 0 : changed ? old.Version + 1 : old.Version;
-      const status = old === undefined || old.Status === "dead" ? "pending" : old.Status;
+      const fresh = job.Periodic === null && job.ParameterizedJob === null ? "pending" : "running";
+      const status = old === undefined || old.Status === "dead" ? fresh : old.Status;
       const plain = {
         ...job,
         Stop: false,
@@ -141,6 +141,20 @@ export class JobRoutes {
       return { ...reply, EvalID: evaluation.ID, EvalCreateIndex: write.index };
     });
   }
+
+  /** PUT /v1/job/:id/periodic/force: one run of a periodic job now. Its times are not kept. */
+  readonly force = async (exchange: Exchange): Promise<void> => {
+    exchange.needLeader();
+    exchange.allow(exchange.namespace, "submit-job");
+    const { state } = this.#cluster;
+    const parent = findJob(state, exchange.namespace, exchange.part(0));
+    if (parent === undefined) throw new HttpError(404, "job not found");
+    if (parent.Periodic === null) throw new HttpError(500, "can't force launch non-periodic job");
+    const id = `${parent.ID}/periodic-${Math.floor(state.nowMs() / 1000)}`;
+    const child = { ...parent, ID: id, Name: id, ParentID: parent.ID, Periodic: null };
+    const { EvalID, EvalCreateIndex, Index } = this.#write(child, undefined, {});
+    exchange.send({ EvalCreateIndex, EvalID, Index }, state.index);
+  };
 
   /** POST /v1/job/:id/plan. */
   readonly plan = async (exchange: Exchange): Promise<void> => {
@@ -201,29 +215,6 @@ export class JobRoutes {
       ValidationErrors: errors.length === 0 ? null : errors,
       Warnings: "",
     });
-  };
-
-  /** POST /v1/jobs/parse. */
-  readonly parse = async (exchange: Exchange): Promise<void> => {
-    const body = await exchange.json();
-    exchange.allow(exchange.namespace, "parse-job", "submit-job");
-    const { JobHCL: text, Variables: variables } = body;
-    if (typeof text !== "string" || text === "") throw new HttpError(400, "Job spec is empty");
-    let parsed: unknown;
-    try {
-      parsed = parseJobspec(text, typeof variables === "string" ? variables : "");
-    } catch (error) {
-      throw new HttpError(400, `Failed to parse job: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (body["Canonicalize"] !== true) {
-      exchange.send(parsed);
-      return;
-    }
-    try {
-      exchange.send(decodeJob(parsed, exchange.namespace, true));
-    } catch (error) {
-      throw new HttpError(400, `Failed to parse job: ${error instanceof Error ? error.message : String(error)}`);
-    }
   };
 
   /** GET /v1/jobs. */

@@ -112,7 +112,15 @@ export class Nodes {
 
   /** A node is new. */
   register(node: ClientNode): void {
-    this.#cluster.state.commit("NodeRegistration", (write) => write.node(this.#withEvent(write, node, "Node registered", "Cluster")));
+    const { state } = this.#cluster;
+    state.commit("NodeRegistration", (write) => {
+      write.node(this.#withEvent(write, node, "Node registered", "Cluster"));
+      // Jobs for every node are for this one, too.
+      const everywhere = [...state.jobs.values()].filter(({ Type, Stop }) => ["system", "sysbatch"].includes(Type) && !Stop);
+      for (const { Namespace: namespace, ID: job, Type: type, Priority: priority } of everywhere) {
+        this.#evaluator.create(write, { namespace, job, type, priority, trigger: "node-update", node: node.ID });
+      }
+    });
     this.#evaluator.unblock();
   }
 

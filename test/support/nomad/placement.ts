@@ -136,8 +136,8 @@ export class Placer {
     return [...live, ...this.#added].filter(({ TaskGroup }) => TaskGroup === group.Name);
   }
 
-  /** The node for one more allocation of `group`, or the metric that says why there is none. `avoid`: where it failed before. */
-  choose(group: TaskGroup, avoid: string | undefined): Chosen | AllocationMetric {
+  /** The node for one more allocation of `group`, or the metric that says why there is none. `avoid`: where it failed before; `only`: no other will do. */
+  choose(group: TaskGroup, avoid: string | undefined, only?: string): Chosen | AllocationMetric {
     const counts: Counts = {
       filtered: new Map(),
       classFiltered: new Map(),
@@ -152,6 +152,7 @@ export class Placer {
     const classes = new Map<string, string | undefined>();
     const candidates: { node: ClientNode; placement: Placement; score: number; scores: Record<string, number> }[] = [];
     for (const node of this.#nodes) {
+      if (only !== undefined && node.ID !== only) continue;
       counts.evaluated += 1;
       const refusal = this.#refusal(group, node, classes);
       if (refusal !== undefined) {

@@ -22,6 +22,8 @@ export interface PlaceDecision {
   readonly previous: Allocation | undefined;
   /** It replaces a failed one, which counts as an attempt. */
   readonly rescheduled: boolean;
+  /** The node that it has to be on; undefined: any. */
+  readonly node?: string;
 }
 
 /** Decisions for one group. */
