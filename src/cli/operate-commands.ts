@@ -1,4 +1,4 @@
-/** Commands for whoever operates a cluster: doctor, upgrade, backup, restore, recover, support-bundle. */
+/** Commands for whoever operates a cluster: doctor, upgrade, backup, restore, recover, certificates, support-bundle. */
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { LoadedConfig } from "../core/config.ts";
@@ -44,6 +44,9 @@ const UPGRADE_MOVE = {
   timeout: { type: "string", requiresArg: true, default: "10m", describe: "time for one pipeline" },
   continue: { type: "boolean", default: false, describe: "go on with the others after one that failed" },
 } as const;
+
+const CERTIFICATES = { ...STATE, json: { type: "boolean", default: false, describe: "JSON instead of text" } } as const;
+const RENEW = { ...STATE, yes: { alias: "y", type: "boolean", default: false, describe: "do it; without it only said" } } as const;
 
 const RECOVER = {
   ...STATE,
@@ -135,8 +138,33 @@ function registerDoctor(y: Argv, finish: Finish): Argv {
   );
 }
 
+function registerCertificates(y: Argv, finish: Finish): Argv {
+  return y.command("certificates", "show or renew the authority that the cluster made for itself", (group) =>
+    group
+      .command(
+        "show",
+        "print the authority's certificate, never its key",
+        (c) => c.options(CERTIFICATES),
+        async (a) => {
+          const { showAuthority } = await import("./commands/certificates.ts");
+          finish(await showAuthority({ json: a.json }, await configured(a.config, a["state-dir"])));
+        },
+      )
+      .command(
+        "renew",
+        "forget the authority: the next controller that starts makes another",
+        (c) => c.options(RENEW),
+        async (a) => {
+          const { renewAuthority } = await import("./commands/certificates.ts");
+          finish(await renewAuthority({ yes: a.yes }, await configured(a.config, a["state-dir"])));
+        },
+      )
+      .demandCommand(1, "a command of wadi certificates is missing"),
+  );
+}
+
 function register(y: Argv, finish: Finish): Argv {
-  return registerUpgrade(registerDoctor(y, finish), finish)
+  return registerCertificates(registerUpgrade(registerDoctor(y, finish), finish), finish)
     .command(
       "backup <file>",
       "save a stopped cluster's state directory",
@@ -191,6 +219,7 @@ export const operateCommands: CommandSet = {
     backup: STATE,
     restore: STATE,
     recover: RECOVER,
+    certificates: { ...CERTIFICATES, ...RENEW },
     "support-bundle": BUNDLE,
   },
   register,

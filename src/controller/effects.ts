@@ -79,6 +79,8 @@ export class JobEffects {
   /** Ends of single runs under way, by fence. */
   readonly #ends = new Map<number, { readonly abort: AbortController; readonly nudge: () => void }>();
 
+  /** Ends of workers that were seen before their run is driven here: of a leader that takes over. */
+  #early: WorkerView[] = [];
   /** What all stops of the job's workers have in common. */
   readonly #scope: WorkerStopScope = { mayPublish: (view) => this.#mayPublish(view), settled: new Set() };
 
@@ -258,6 +260,7 @@ export class JobEffects {
     }
     const { room } = this.#takeRoom(run.fence);
     for (const session of room?.leave() ?? []) this.#run.attach(session);
+    for (const view of this.#early.splice(0)) if (view.fence === this.#run.key.fence) this.seen(view);
     if (effect.kind === "adopt-run") await this.#hearOfEnds(this.#keyOf(run));
     await this.#run.open();
   }
@@ -445,6 +448,7 @@ export class JobEffects {
     this.#stop?.nudge();
     for (const { nudge } of this.#ends.values()) nudge();
     if (this.#room?.key.fence === view.fence) return this.#room.exited(worker, view.exit?.reason ?? view.note);
+    if (this.#run === undefined && view.fence === BigInt(this.#host.stored.job.run?.fence ?? 0)) this.#early.push(view);
     if (this.#run?.key.fence !== view.fence || this.#run.over) return;
     if (view.exit !== undefined && view.exit.code !== 0) this.#noteExit(view, worker, view.exit);
     this.#run.exited({ ...view, worker });

@@ -1,4 +1,5 @@
-/** The cluster's certificate authority: one row, written once by whichever controller comes first, and never changed. For controllers only. */
+/** The cluster's certificate authority: one row, written once by whichever controller comes first, never changed, and forgotten when it
+ * is to be renewed. For controllers only. */
 import type { Database } from "./connection.ts";
 import { databaseError } from "./database-error.ts";
 
@@ -32,4 +33,13 @@ export async function keepAuthority(db: Database, name: string, authority: Store
     throw databaseError("keeping the certificate authority", error);
   }
   return (await readAuthority(db, name)) ?? authority;
+}
+
+/** Forgets the authority `name`: whoever needs one next makes another. */
+export async function deleteAuthority(db: Database, name: string): Promise<void> {
+  try {
+    await db("authorities").where({ name }).delete();
+  } catch (error) {
+    throw databaseError("forgetting the certificate authority", error);
+  }
 }

@@ -186,6 +186,20 @@ for (const [name, absence, start] of [
       expect((await stage.reaches(job, "running"))["run_fence"]).to.equal(1n);
     });
 
+    it("hears of a worker that ended while nobody led and a start was under way, and starts another run", async function () {
+      this.timeout(40_000);
+      stage.cluster.placing = false;
+      const first = await stage.start();
+      const job = await stage.create();
+      await stage.reaches(job, "scheduling");
+      await eventually("workers are asked for", () => stage.cluster.list().length > 0 || undefined);
+      await first.stop();
+      const [worker] = stage.cluster.list();
+      stage.cluster.exit(worker?.handle ?? "", { code: 1, signal: undefined, outOfMemory: false, reason: "broken" });
+      await stage.start();
+      await eventually("another run is started", async () => (await stage.row(job))?.["run_fence"] === 2n || undefined);
+    });
+
     it("drains: every job stops with a checkpoint, and the next leader starts it again", async () => {
       const first = await stage.start();
       const job = await stage.create();
