@@ -3,7 +3,10 @@
  * (one session for all clients) and on real PostgreSQL.
  */
 import { expect } from "chai";
+import { awaitDatabase } from "../../src/cli/database.ts";
+import { release } from "../../src/cli/release.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { type Logger, silentLogger } from "../../src/core/log.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/connection.ts";
 import {
   checkSchemaVersion,
@@ -14,6 +17,7 @@ import {
   readSchemaVersion,
 } from "../../src/db/migrate.ts";
 import { type DatabaseServer, postgresAbsence, startPglite, startPostgres } from "../support/databases.ts";
+import { eventually } from "../support/eventually.ts";
 import { rejection } from "../support/rejection.ts";
 import { requires } from "../support/requirement.ts";
 
@@ -50,6 +54,15 @@ const TABLES = [
 
 function options(more: Partial<MigrateOptions> = {}): MigrateOptions {
   return { clock: systemClock, claimant: "test-1", release: "0.1.0", ...more };
+}
+
+/** A logger whose warnings end up in `said`. */
+function hearing(said: string[]): Logger {
+  return { ...silentLogger, warn: (message) => void said.push(message) };
+}
+
+async function saysMore(said: readonly string[], times: number): Promise<void> {
+  await eventually("the process says that it waits", () => (said.length >= times ? true : undefined), 30_000);
 }
 
 /** Two steps that say how often they ran. */
@@ -141,6 +154,27 @@ function migrating(start: () => DatabaseServer | Promise<DatabaseServer>): void 
   it("tells a process that does not migrate that the database is older", async () => {
     const db = open(await server.create());
     await rejection(checkSchemaVersion(db, "0.1.0"), "version-mismatch", "the database has schema version 0");
+  });
+
+  it("lets a process wait that was started before the migration, which says so", async () => {
+    const db = open(await server.create());
+    const said: string[] = [];
+    const waiting = awaitDatabase(db, hearing(said), new AbortController().signal);
+    await saysMore(said, 1);
+    expect(said[0]).to.equal("waiting for the database to be migrated");
+    await migrateDatabase(db, options({ release: release() }));
+    await waiting;
+  });
+
+  it("lets a process end that waits for a server which is not there", async () => {
+    const db = open({ ...(await server.create()), host: "127.0.0.1", port: 9 });
+    const said: string[] = [];
+    const stop = new AbortController();
+    const waiting = rejection(awaitDatabase(db, hearing(said), stop.signal), "connection-lost", "ECONNREFUSED");
+    await saysMore(said, 2);
+    expect(new Set(said)).to.deep.equal(new Set(["waiting for the database, which does not answer"]));
+    stop.abort();
+    await waiting;
   });
 
   it("leaves nothing behind when a step fails, and goes on with it the next time", async () => {
