@@ -166,4 +166,21 @@ describe("deployments on the fake Nomad", function () {
     };
     await eventually("it has run", done, PATIENCE_MS);
   });
+
+  it("a plan says what would differ, by groups and tasks", async () => {
+    await register(job(200));
+    await ended(0);
+    const plan = async (changed: object) => (await call("/v1/job/web/plan", { Job: changed, Diff: true })).Diff;
+    expect((await plan(job(200))).Type).to.equal("None");
+    const changed = await plan({ ...job(503, 2), Priority: 60 });
+    expect(changed).to.deep.include({ Type: "Edited", ID: "web" });
+    expect(changed.Fields).to.deep.equal([{ Type: "Edited", Name: "Priority", Old: "50", New: "60", Annotations: null }]);
+    const [group] = changed.TaskGroups;
+    expect(group.Fields).to.deep.equal([{ Type: "Edited", Name: "Count", Old: "1", New: "2", Annotations: null }]);
+    expect(group.Updates).to.deep.equal({ create: 1, "create/destroy update": 1 });
+    const types = Object.fromEntries(group.Tasks.map(({ Name, Type }: ParsedJson) => [Name, Type]));
+    expect(types).to.deep.equal({ prepare: "None", web: "Edited" });
+    const [config] = group.Tasks.find(({ Name }: ParsedJson) => Name === "web").Objects;
+    expect(config).to.include({ Name: "Config", Type: "Edited" });
+  });
 });

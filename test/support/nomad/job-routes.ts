@@ -4,6 +4,7 @@ import { atLeast, type Cluster } from "./cluster.ts";
 import { decide, type Evaluator, refreshJob } from "./evaluator.ts";
 import { type Exchange, HttpError } from "./exchange.ts";
 import { DecodeError, decodeJob, isObject, specOf } from "./job-decoder.ts";
+import { diffJobs } from "./job-diff.ts";
 import { checkJob, multiError } from "./job-rules.ts";
 import type { Job } from "./records.ts";
 import { jobKey } from "./state.ts";
@@ -191,10 +192,7 @@ export class JobRoutes {
     exchange.send({
       Annotations: { DesiredTGUpdates: outcome.updates, PreemptedAllocs: null },
       CreatedEvals: failed ? [blocked] : null,
-      Diff:
-        body["Diff"] === true
-          ? { Type: old === undefined ? "Added" : changed ? "Edited" : "None", ID: job.ID, Fields: [], Objects: null, TaskGroups: [] }
-          : null,
+      Diff: body["Diff"] === true ? diffJobs(old, planned, outcome.updates) : null,
       FailedTGAllocs: failed ? outcome.failed : null,
       Index: 0,
       JobModifyIndex: old?.JobModifyIndex ?? 0,
