@@ -136,7 +136,8 @@ function readFile(file: ConfigFile): Layer {
   return layer;
 }
 
-function parseToml(file: ConfigFile): object {
+/** The tables of a TOML file. Throws `invalid-config` naming file, line and column. */
+export function parseToml(file: ConfigFile): object {
   try {
     return parse(file.text);
   } catch (error) {

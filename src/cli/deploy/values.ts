@@ -3,7 +3,7 @@
  * gets those that its template declares. Secrets are never among them.
  */
 import { readFile } from "node:fs/promises";
-import { parse, TomlError } from "smol-toml";
+import { parseToml } from "../../core/config.ts";
 import { toAppError, userError } from "../../core/errors.ts";
 import { nearestName } from "../../core/nearest.ts";
 import { SERVICE_NAMES, SERVICES } from "./services.ts";
@@ -42,13 +42,7 @@ export async function readValuesFile(path: string): Promise<ValueLayer> {
 
 /** See `readValuesFile`. */
 export function parseValuesFile(path: string, text: string): ValueLayer {
-  let table: Record<string, unknown>;
-  try {
-    table = parse(text);
-  } catch (thrown) {
-    if (!(thrown instanceof TomlError)) throw thrown;
-    throw userError("invalid-config", `values file "${path}" is not TOML: line ${thrown.line}: ${thrown.message.split("\n")[0]}`);
-  }
+  const table = parseToml({ path, text }) as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(table).find((key) => !["deploy", "values", "jobs"].includes(key));
   if (unknown !== undefined) throw userError("invalid-config", `values file "${path}" has "${unknown}"`, { hint: EXAMPLE });
   const jobs = Object.entries(tableOf(path, "jobs", table["jobs"]));

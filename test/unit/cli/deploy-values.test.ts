@@ -133,7 +133,7 @@ describe("values of wadi deploy", () => {
   });
 
   const FILES: readonly [text: string, words: string][] = [
-    ["[values\n", "is not TOML: line 1"],
+    ["[values\n", "v.toml:1:"],
     ["[valeus]\n", 'has "valeus"'],
     ["[jobs.apj]\n", "which is no job of Wadi"],
     ['deploy = ["api", "postgre"]\n', 'deploy has "postgre"'],
