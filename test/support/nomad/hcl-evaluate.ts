@@ -3,10 +3,7 @@
  * `${name}`, as Nomad does it, so that clients may fill it in.
  */
 import { HCL_FUNCTIONS, HclFunctionError } from "./hcl-functions.ts";
-import { type Expression, HclError, type HclSource, type Range, type TemplatePart } from "./hcl-syntax.ts";
-
-/** A value. */
-export type HclValue = string | number | boolean | null | readonly HclValue[] | { readonly [name: string]: HclValue };
+import { type Expression, HclError, type HclSource, type HclValue, type Range, type TemplatePart } from "./hcl-syntax.ts";
 
 /** What an expression may refer to. */
 export interface HclScope {

@@ -3,7 +3,7 @@
  * for files are refused by its API.
  */
 import { createHash } from "node:crypto";
-import type { HclValue } from "./hcl-evaluate.ts";
+import type { HclValue } from "./hcl-syntax.ts";
 
 /** A call fails with this text. */
 export class HclFunctionError extends Error {

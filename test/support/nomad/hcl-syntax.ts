@@ -3,6 +3,9 @@
  * https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md; `hcl-parser.ts` reads it, `hcl-evaluate.ts` gives it a value.
  */
 
+/** A value of an expression, as JSON has it. */
+export type HclValue = string | number | boolean | null | readonly HclValue[] | { readonly [name: string]: HclValue };
+
 /** Where something stands in its file: offsets of its first character and of the one after its last. */
 export interface Range {
   readonly start: number;

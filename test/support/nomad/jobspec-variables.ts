@@ -1,7 +1,7 @@
 /** Input variables of a job: their types, defaults and validations, and the values of a request, with Nomad's words for what does not fit. */
-import { Evaluation, type HclValue, hclText, isHclObject } from "./hcl-evaluate.ts";
+import { Evaluation, hclText, isHclObject } from "./hcl-evaluate.ts";
 import { parseHcl } from "./hcl-parser.ts";
-import { type Block, type Expression, HclError, type HclSource, type Range } from "./hcl-syntax.ts";
+import { type Block, type Expression, HclError, type HclSource, type HclValue, type Range } from "./hcl-syntax.ts";
 
 /** Converts a value to a type; a text says why it does not fit. */
 type Convert = (value: HclValue) => HclValue;

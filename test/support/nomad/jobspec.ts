@@ -3,9 +3,9 @@
  * Names that nothing defines stay `${…}` for the clients. Absent keys are absent here, where real servers write null.
  */
 import { parseDuration } from "./exchange.ts";
-import { Evaluation, type HclScope, type HclValue, hclEntries, hclText, isHclObject } from "./hcl-evaluate.ts";
+import { Evaluation, type HclScope, hclEntries, hclText, isHclObject } from "./hcl-evaluate.ts";
 import { parseHcl } from "./hcl-parser.ts";
-import { type Block, type Body, HclError, type HclSource } from "./hcl-syntax.ts";
+import { type Block, type Body, HclError, type HclSource, type HclValue } from "./hcl-syntax.ts";
 import { JOBSPEC, type RepeatedRule, type Table } from "./jobspec-table.ts";
 import { readVariables } from "./jobspec-variables.ts";
 
