@@ -1,8 +1,9 @@
 /**
  * `npm test`: builds, then runs every suite there is. Suites whose server is absent are named in one line at the end. The last line is
  * `N passed, M failed, K skipped`; the exit code is 0 only if tests ran, none failed, and none was skipped where `WADI_CI_REQUIRE` is set, but
- * for those that a person turns on by an environment variable, and those that `WADI_CI_EXCUSE` names. In CI a test with real processes that fails is tried once more: a machine
- * that stood still is not the product's fault. Each such test is named with its first error, so that it is looked at.
+ * for those that a person turns on by an environment variable, and those that `WADI_CI_EXCUSE` names. In CI a test with real processes that
+ * fails is tried once more: a machine that stood still is not the product's fault. Each such test is named with its first error, so that it is
+ * looked at.
  */
 import { build } from "./build.ts";
 import { addOutcomes, NO_OUTCOME, type Outcome, runSuites, suiteFiles } from "./suites.ts";
