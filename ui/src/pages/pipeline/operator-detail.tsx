@@ -13,6 +13,8 @@ import { formatBytes, formatCount, formatDuration, formatShort, formatTime, plur
 interface OperatorDetailProps {
   readonly node: PipelineNode;
   readonly groups: readonly OperatorMetricGroup[];
+  /** Of the measurements: why they are not from Prometheus; empty: nothing. */
+  readonly note: string;
   readonly explanation: OutputExplanation | undefined;
   onClose(): void;
 }
@@ -20,7 +22,7 @@ interface OperatorDetailProps {
 const PRESSURE_TONES: Readonly<Record<string, Tone>> = { low: "ok", medium: "warn", high: "bad" };
 
 /** The panel. */
-export function OperatorDetail({ node, groups, explanation, onClose }: OperatorDetailProps) {
+export function OperatorDetail({ node, groups, note, explanation, onClose }: OperatorDetailProps) {
   const latest = (name: MetricGroup["name"]) => latestSum(metricGroup(groups, node.node_id, name));
   const source = explanation?.sources.find(({ node_id }) => node_id === node.node_id);
   const window = explanation?.windows.find(({ node_id }) => node_id === node.node_id);
@@ -44,6 +46,7 @@ export function OperatorDetail({ node, groups, explanation, onClose }: OperatorD
       </div>
       <RateChart title="Rows in" groups={groups} nodeId={node.node_id} name="messages_recv" />
       <RateChart title="Rows out" groups={groups} nodeId={node.node_id} name="messages_sent" />
+      {note !== "" && <p class="muted small">{note}</p>}
       <h3 class="panel-title">Event time</h3>
       <dl class="facts">
         <dt>Watermark</dt>

@@ -16,11 +16,16 @@ const METRICS_MS = 2000;
 const EXPLAIN_MS = 3000;
 const NO_GROUPS: readonly OperatorMetricGroup[] = [];
 
+/** Measurements; `note`: why they are not from where they were expected. */
+interface Measurements extends Collection<OperatorMetricGroup> {
+  readonly note?: string | null;
+}
+
 /** The tab. */
 export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
   const [selected, setSelected] = useState<number>();
   const isLive = job?.state === "Running";
-  const metrics = usePolled<Collection<OperatorMetricGroup>>(`${jobPath}/operator_metric_groups`, isLive ? METRICS_MS : 5000);
+  const metrics = usePolled<Measurements>(`${jobPath}/operator_metric_groups`, isLive ? METRICS_MS : 5000);
   const explained = usePolled<OutputExplanation>(`${jobPath}/explain_output`, EXPLAIN_MS);
   const groups = metrics.data?.data ?? NO_GROUPS;
   const { graph } = pipeline;
@@ -49,7 +54,13 @@ export function OperatorsTab({ pipeline, job, jobPath }: TabProps) {
             <JobFacts pipeline={pipeline} job={job} />
           </>
         ) : (
-          <OperatorDetail node={node} groups={groups} explanation={explained.data} onClose={() => setSelected(undefined)} />
+          <OperatorDetail
+            node={node}
+            groups={groups}
+            note={metrics.data?.note ?? ""}
+            explanation={explained.data}
+            onClose={() => setSelected(undefined)}
+          />
         )}
       </aside>
     </div>
