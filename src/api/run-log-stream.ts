@@ -14,7 +14,7 @@ export interface RunLogSelection extends Omit<LogSelection, "worker"> {
 }
 
 /** A line with whose it is. */
-export interface RunLogLine {
+interface RunLogLine {
   readonly worker: string;
   /** Of the worker within its run; null: not placed. */
   readonly number: number | null;
@@ -125,7 +125,7 @@ class RunLog {
 const TIME = /^\{"time":"([^"]+)"|^(\d{4}-\d\d-\d\dT[\d:.]+Z?)/;
 
 /** In the order of their times; a line without one stays behind the one before it. */
-export function byTime(lines: readonly RunLogLine[]): readonly RunLogLine[] {
+function byTime(lines: readonly RunLogLine[]): readonly RunLogLine[] {
   let worker = "";
   let time = "";
   const timed = lines.map((line) => {
