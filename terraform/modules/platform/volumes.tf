@@ -12,8 +12,9 @@ resource "nomad_dynamic_host_volume" "data" {
   capacity_max = each.value.capacity_max
   parameters   = each.value.parameters
 
+  # What a job asks for that does not say it; another mode would never be placed.
   capability {
-    access_mode     = "single-node-single-writer"
+    access_mode     = "single-node-writer"
     attachment_mode = "file-system"
   }
 
