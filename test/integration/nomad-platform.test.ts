@@ -240,7 +240,7 @@ describe("the platform's jobs on the fake Nomad", function () {
 describe("the platform's jobs on a real Nomad", function () {
   const { NOMAD_ADDR: address = "" } = process.env;
   if (address === "") {
-    it.skip("stands (NOMAD_ADDR is not set)");
+    it.skip("stands [set NOMAD_ADDR]");
     return;
   }
   this.timeout(400_000);

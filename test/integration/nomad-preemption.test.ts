@@ -111,7 +111,7 @@ describe("preemption on the fake Nomad", function () {
 describe("preemption on a real Nomad", function () {
   const { NOMAD_ADDR: address = "" } = process.env;
   if (address === "") {
-    it.skip("happens (NOMAD_ADDR is not set)");
+    it.skip("happens [set NOMAD_ADDR]");
     return;
   }
   this.timeout(150_000);
