@@ -212,6 +212,8 @@ describe("wadi deploy on Nomad", function () {
       TaskGroups: [{ Name: "worker", Tasks: [{ Name: "worker", Driver: "raw_exec", Config: { command: "/bin/sleep", args: ["300"] } }] }],
     };
     await client.call({ method: "PUT", path: "/v1/jobs", body: { Job: run } });
+    const credential = "/v1/var/nomad/jobs/w-trips-job-1";
+    await client.call({ method: "PUT", path: credential, body: { Path: credential.slice("/v1/var/".length), Items: { run_token: "t" } } });
     const there = await standing(client, namespace, false);
     const error = await refusal(() => refuseRunning(there, false), "invalid-usage", "a pipeline runs (w-trips-job-1)");
     expect(error.hint).to.contain("--with-pipelines");
@@ -219,6 +221,7 @@ describe("wadi deploy on Nomad", function () {
     const options = { namespace, purge: false, pipelines: true, signal: new AbortController().signal, tell: () => undefined };
     const ended = await takeDown(client, there, options);
     expect(ended).to.deep.equal(["wadi-api", "wadi-controller", "w-trips-job-1", "wadi-pushgateway", "wadi-postgres"]);
+    expect((await client.call({ path: credential, accept: [404] })).status, "the run's credential").to.equal(404);
   });
 
   it("explains a job that does not stay up with its last lines, and goes on from there when it is mended", async () => {

@@ -6,7 +6,7 @@ import { userError } from "../../core/errors.ts";
 import type { NomadClient } from "../../scheduler/nomad/client.ts";
 import { type JobHealth, jobHealth } from "./job-health.ts";
 import { removePolicy } from "./policies.ts";
-import { removeSecrets } from "./secrets.ts";
+import { removeSecrets, removeVariable } from "./secrets.ts";
 import { jobIdOf, SERVICES } from "./services.ts";
 
 /** What is there to be taken down. */
@@ -79,16 +79,21 @@ export async function takeDown(client: NomadClient, { services, runs }: Standing
     ended.push(...ids);
   };
   const controllerStage = stageOf("controller");
+  const endRuns = async (ids: readonly string[]): Promise<void> => {
+    await end(ids);
+    // A run's variable holds its credential, which nobody needs once the run is over; the controller that would remove it is gone.
+    for (const id of ids) await removeVariable(client, `nomad/jobs/${id}`, namespace);
+  };
   let left = pipelines ? runs : [];
   for (const stage of stages) {
     if (signal.aborted) return ended;
     if (stage < controllerStage && left.length > 0) {
-      await end(left);
+      await endRuns(left);
       left = [];
     }
     await end(services.filter(({ name }) => stageOf(name) === stage).map(({ name }) => jobIdOf(name)));
   }
-  if (left.length > 0 && !signal.aborted) await end(left);
+  if (left.length > 0 && !signal.aborted) await endRuns(left);
   return ended;
 }
 

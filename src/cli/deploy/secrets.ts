@@ -111,7 +111,12 @@ export async function writeSecrets(client: NomadClient, { path, namespace, items
 
 /** Removes a job's variable. */
 export async function removeSecrets(client: NomadClient, service: string, namespace: string): Promise<void> {
-  await client.call({ method: "DELETE", path: `/v1/var/${variablePathOf(service)}`, query: { namespace }, accept: [404] });
+  await removeVariable(client, variablePathOf(service), namespace);
+}
+
+/** Removes a variable; it need not be there. Throws what the client throws. */
+export async function removeVariable(client: NomadClient, path: string, namespace: string): Promise<void> {
+  await client.call({ method: "DELETE", path: `/v1/var/${path}`, query: { namespace }, accept: [404] });
 }
 
 /** Items of a job's variable and its index; none and 0 if it is not there. */
